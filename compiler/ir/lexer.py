@@ -1,0 +1,115 @@
+"""IR text to tokens with positions, and errors with line, column and a caret."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...runtime.errors import ParseError
+
+_TOKEN = re.compile(
+    r"""(?P<skip>[ \t\r\n]+|//[^\n]*)
+    |(?P<string>"(?:[^"\\\n]|\\.)*")
+    |(?P<value>%[\w$.-]+)
+    |(?P<symbol>@(?:[A-Za-z_][\w$.]*|"(?:[^"\\\n]|\\.)*"))
+    |(?P<block>\^[\w$.]+)
+    |(?P<hash>\#[A-Za-z_][\w.]*)
+    |(?P<hex>0x[0-9A-Fa-f]+(?![\w]))
+    |(?P<float>-?\d+\.\d*(?:[eE][+-]?\d+)?)
+    |(?P<int>-?\d+(?![\w]))
+    |(?P<arrow>->)
+    |(?P<word>[A-Za-z_][\w$.]*)
+    |(?P<punct>\{-\#|\#-\}|[(){}<>\[\],:=?*])
+    |(?P<dims>\d+(?=x))
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    kind: str
+    text: str
+    start: int
+
+
+class Lexer:
+    """Tokens one at a time with one token of look-ahead; also raw text, which types need."""
+
+    def __init__(self, text: str, filename: str = "<text>") -> None:
+        self.text = text
+        self.filename = filename
+        self.pos = 0
+        self.token = self._next()
+
+    def _next(self) -> Token:
+        while self.pos < len(self.text):
+            m = _TOKEN.match(self.text, self.pos)
+            if m is None:
+                raise self.error(f"unexpected character {self.text[self.pos]!r}", self.pos)
+            start, self.pos = self.pos, m.end()
+            if m.lastgroup != "skip":
+                return Token(str(m.lastgroup), m.group(), start)
+        return Token("end", "", len(self.text))
+
+    def error(self, message: str, at: int | None = None) -> ParseError:
+        """The error, with the place of the current token or of offset `at`."""
+        at = self.token.start if at is None else at
+        line = self.text.count("\n", 0, at) + 1
+        begin = self.text.rfind("\n", 0, at) + 1
+        end = self.text.find("\n", at)
+        shown = self.text[begin : end if end >= 0 else len(self.text)]
+        column = at - begin + 1
+        caret = " " * (column - 1) + "^"
+        return ParseError(f"{self.filename}:{line}:{column}: {message}\n{shown}\n{caret}")
+
+    def take(self) -> Token:
+        t = self.token
+        self.token = self._next()
+        return t
+
+    def at(self, text: str) -> bool:
+        return self.token.text == text and self.token.kind != "string"
+
+    def accept(self, text: str) -> bool:
+        if self.at(text):
+            self.take()
+            return True
+        return False
+
+    def expect(self, text: str) -> Token:
+        if not self.at(text):
+            raise self.error(f"expected {text!r}, found {self.token.text or 'the end of the text'!r}")
+        return self.take()
+
+    def expect_kind(self, kind: str, what: str) -> Token:
+        if self.token.kind != kind:
+            raise self.error(f"expected {what}, found {self.token.text or 'the end of the text'!r}")
+        return self.take()
+
+    def raw_until_balanced(self) -> str:
+        """The text of `<…>` from the current `<`, brackets balanced, `->` and strings skipped."""
+        start = self.token.start
+        depth, i = 0, start
+        while i < len(self.text):
+            c = self.text[i]
+            if c == '"':
+                i = self._string_end(i)
+            elif c == "-" and self.text.startswith("->", i):
+                i += 1
+            elif c == "<":
+                depth += 1
+            elif c == ">":
+                depth -= 1
+                if depth == 0:
+                    self.pos = i + 1
+                    self.token = self._next()
+                    return self.text[start : i + 1]
+            i += 1
+        raise self.error("'<' is never closed", start)
+
+    def _string_end(self, i: int) -> int:
+        j = i + 1
+        while j < len(self.text) and self.text[j] != '"':
+            j += 2 if self.text[j] == "\\" else 1
+        return j

@@ -1,0 +1,214 @@
+"""Passes, pipelines and their text form, and the observers that a pipeline calls between passes."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from ...runtime.errors import Error, OptionError, PassError
+from .core import Op
+from .location import Location
+
+PASSES: dict[str, type[Pass]] = {}
+LEVELS = ("graph", "kern", "loops")
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Why a pass did not do what its name says, at one op."""
+
+    pass_name: str
+    op_name: str
+    location: Location
+    reason: str
+
+
+@dataclass
+class PassContext:
+    """What passes share: the target they compile for, options of the driver, and the remarks they leave."""
+
+    target: Any = None
+    options: Any = None
+    remarks: list[Remark] = field(default_factory=list[Remark])
+    statistics: dict[str, int] = field(default_factory=dict[str, int])
+
+    def refuse(self, pass_name: str, op: Op, reason: str) -> None:
+        """Notes a reason once."""
+        remark = Remark(pass_name, op.name, op.location, reason)
+        if remark not in self.remarks:
+            self.remarks.append(remark)
+
+    def count(self, what: str, n: int = 1) -> None:
+        self.statistics[what] = self.statistics.get(what, 0) + n
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass is a frozen dataclass; its fields are its options, also on the command line."""
+
+    name: ClassVar[str] = ""
+    level: ClassVar[str] = "graph"
+
+    def __init_subclass__(cls, **kw: Any) -> None:
+        super().__init_subclass__(**kw)
+        if cls.__dict__.get("name"):
+            PASSES[cls.name] = cls
+
+    def run(self, module: Op, context: PassContext) -> None:
+        """Changes `module` in place."""
+        raise PassError(f"pass {self.name!r} does not define run")
+
+    @property
+    def text(self) -> str:
+        """The pass with the options that differ from their defaults."""
+        given = [
+            f"{f.name.replace('_', '-')}={_option_text(getattr(self, f.name))}"
+            for f in dataclasses.fields(self)
+            if getattr(self, f.name) != f.default
+        ]
+        return self.name + (f"{{{' '.join(given)}}}" if given else "")
+
+
+def _option_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _option_value(text: str, default: Any, what: str) -> Any:
+    if isinstance(default, bool):
+        if text not in ("true", "false"):
+            raise OptionError(f"{what}: expected true or false, received {text!r}")
+        return text == "true"
+    if isinstance(default, (int, float)):
+        try:
+            return type(default)(text)
+        except ValueError:
+            raise OptionError(f"{what}: expected a number, received {text!r}") from None
+    return text
+
+
+_ITEM = re.compile(r"\s*([\w-]+)\s*(?:\{([^{}]*)\})?\s*(,|\)|\(|$)")
+
+
+def make_pass(name: str, options: str = "") -> Pass:
+    """The pass `name` with `key=value` options separated by blanks."""
+    cls = PASSES.get(name)
+    if cls is None:
+        raise OptionError(f"unknown pass {name!r}; known passes: {', '.join(sorted(PASSES))}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    values: dict[str, Any] = {}
+    for item in options.split():
+        key, _, text = item.partition("=")
+        f = fields.get(key.replace("-", "_"))
+        if f is None:
+            known = ", ".join(k.replace("_", "-") for k in fields) or "none"
+            raise OptionError(f"pass {name!r} has no option {key!r}; its options: {known}")
+        values[f.name] = _option_value(text, f.default, f"option {key} of {name}")
+    return cls(**values)
+
+
+def parse_pipeline(text: str) -> tuple[Pass, ...]:
+    """`graph(fold-constants,cse),kern(plan-memory)` to passes; level names may be left out."""
+    out: list[Pass] = []
+    pos, level = 0, ""
+    text = text.strip()
+    while pos < len(text):
+        m = _ITEM.match(text, pos)
+        if m is None:
+            raise OptionError(f"cannot read the pipeline at {text[pos : pos + 30]!r}")
+        name, options, end = m.group(1), m.group(2) or "", m.group(3)
+        pos = m.end()
+        if end == "(":
+            if name not in LEVELS:
+                raise OptionError(f"unknown level {name!r} in the pipeline; levels: {', '.join(LEVELS)}")
+            level = name
+            if text[pos : pos + 1] == ")":
+                pos += 1
+            continue
+        p = make_pass(name, options)
+        if level and p.level != level:
+            raise OptionError(f"pass {name!r} belongs to level {p.level}, not {level}")
+        out.append(p)
+        if end == ")":
+            level = ""
+            pos += len(text[pos:]) - len(text[pos:].lstrip(", "))
+    return tuple(out)
+
+
+def pipeline_text(passes: Iterable[Pass]) -> str:
+    """The text that `parse_pipeline` reads back."""
+    groups: list[tuple[str, list[str]]] = []
+    for p in passes:
+        if not groups or groups[-1][0] != p.level:
+            groups.append((p.level, []))
+        groups[-1][1].append(p.text)
+    return ",".join(f"{level}({','.join(names)})" for level, names in groups)
+
+
+class Observer(Protocol):
+    """Watches a pipeline; passes know nothing of it."""
+
+    def start(self, module: Op, passes: Sequence[Pass]) -> None: ...
+    def before(self, index: int, p: Pass, module: Op) -> None: ...
+    def after(self, index: int, p: Pass, module: Op, context: PassContext) -> None: ...
+
+
+class BaseObserver:
+    """An observer that does nothing; override what you need."""
+
+    def start(self, module: Op, passes: Sequence[Pass]) -> None:
+        """Before the first pass."""
+
+    def before(self, index: int, p: Pass, module: Op) -> None:
+        """Before each pass."""
+
+    def after(self, index: int, p: Pass, module: Op, context: PassContext) -> None:
+        """After each pass."""
+
+
+@dataclass
+class PassManager:
+    """Runs passes in order. `on_failure(original, passes before, failing pass)` writes a reproducer."""
+
+    passes: tuple[Pass, ...]
+    observers: tuple[Observer, ...] = ()
+    stop_after: str | None = None
+    skip: tuple[str, ...] = ()
+    on_failure: Callable[[Op, Sequence[Pass], Pass], str] | None = None
+
+    def plan(self) -> tuple[Pass, ...]:
+        """The passes that run, after `skip` and `stop_after`."""
+        names = [p.name for p in self.passes]
+        for wanted in (*self.skip, *([self.stop_after] if self.stop_after else [])):
+            if wanted not in names:
+                raise OptionError(
+                    f"pass {wanted!r} is not in the pipeline: {', '.join(dict.fromkeys(names))}"
+                )
+        end = len(names) - names[::-1].index(self.stop_after) if self.stop_after else len(names)
+        return tuple(p for p in self.passes[:end] if p.name not in self.skip)
+
+    def run(self, module: Op, context: PassContext) -> None:
+        """Raises PassError when a pass fails for a reason that is not the user's."""
+        passes = self.plan()
+        original = module.clone({}) if self.on_failure else None
+        for o in self.observers:
+            o.start(module, passes)
+        for i, p in enumerate(passes):
+            for o in self.observers:
+                o.before(i, p, module)
+            try:
+                p.run(module, context)
+                for o in self.observers:
+                    o.after(i, p, module, context)
+            except Exception as e:
+                if (
+                    isinstance(e, Error)
+                    and not isinstance(e, PassError)
+                    and type(e).__name__ != "VerifyError"
+                ):
+                    raise
+                path = self.on_failure(original, passes[:i], p) if self.on_failure and original else None
+                shown = f"; the module before it is in {path}" if path else ""
+                raise PassError(f"pass {p.name!r} failed: {e}{shown}", path) from e

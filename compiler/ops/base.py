@@ -1,0 +1,130 @@
+"""Base of the graph dialect's ops, and what their declarations share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias
+
+from ...runtime.errors import DTypeError, ShapeError
+from ...runtime.spec import DType
+from ..ir.attributes import Array
+from ..ir.core import Op, Value
+from ..ir.dims import Dim, Sym, evaluate_dim
+from ..ir.opdef import DefinedOp
+from ..ir.types import TensorType, Type
+
+#: values of symbols during one evaluation
+Env: TypeAlias = Mapping[str, int]
+
+
+class Scalars(Protocol):
+    """What an op's pointwise lowering may use: elementwise operations on opaque values of one dtype.
+
+    The kernel generators implement it once for vectors; `c` makes a constant of the same type as `like`.
+    """
+
+    def c(self, value: float, like: Any) -> Any: ...
+    def unary(self, name: str, x: Any) -> Any: ...
+    def binary(self, name: str, x: Any, y: Any) -> Any: ...
+    def compare(self, name: str, x: Any, y: Any) -> Any: ...
+    def select(self, condition: Any, x: Any, y: Any) -> Any: ...
+    def cast(self, x: Any, to: DType) -> Any: ...
+
+
+class GraphOp(DefinedOp, name="", traits={"pure"}):
+    """An op of the graph level: pure, over tensors, with a numpy reference evaluation.
+
+    A class declares operands, attributes, `infer`, `evaluate` and, with trait "pointwise", `lower`.
+    """
+
+    __slots__ = ()
+
+    def lower(self, e: Scalars, *v: Any) -> Any:
+        """The op's scalar expression on operands `v`; operands broadcast."""
+        raise DTypeError(f"{self.name} is not pointwise")
+
+    def evaluate(self, *arrays: Array) -> Array | tuple[Array, ...]:
+        """The results for concrete operands: the reference that everything else is compared with."""
+        raise DTypeError(f"{self.name} has no reference evaluation")
+
+    def evaluate_dims(self, env: Env, *arrays: Array) -> Array | tuple[Array, ...]:
+        """The same for ops of trait "symbolic", whose attributes hold symbols."""
+        return self.evaluate(*arrays)
+
+
+def tensor(v: Value) -> TensorType:
+    """The type of a value that must be a tensor."""
+    if not isinstance(v.type, TensorType):
+        raise ShapeError(f"expected a tensor, received {v.type}")
+    return v.type
+
+
+def shape_error(op: Op, message: str) -> ShapeError:
+    """A ShapeError that says where."""
+    return ShapeError(f"{op.name} ({op.location}): {message}")
+
+
+def same_dtype(op: Op, *values: Value) -> DType:
+    """The dtype that all operands share."""
+    dtypes = [tensor(v).dtype for v in values]
+    if any(d != dtypes[0] for d in dtypes):
+        raise DTypeError(
+            f"{op.name} ({op.location}): operands must share one data type, received "
+            + ", ".join(d.tf_name for d in dtypes)
+        )
+    return dtypes[0]
+
+
+def dims_text(shape: tuple[Dim, ...]) -> str:
+    return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def concrete(shape: tuple[Dim, ...], env: Env) -> tuple[int, ...]:
+    """The sizes for given symbols."""
+    return tuple(evaluate_dim(d, env) for d in shape)
+
+
+def broadcast_dim(op: Op, a: Dim, b: Dim) -> Dim:
+    """One dimension of a broadcast. Two sizes that cannot be proved equal are taken to be equal: the
+    op then notes the fact in its `requires`, and the compiled function checks it at entry."""
+    if a == b or b == 1:
+        return a
+    if a == 1:
+        return b
+    if isinstance(a, Sym) or isinstance(b, Sym):
+        require_equal(op, a, b)
+        return b if isinstance(a, Sym) else a
+    raise shape_error(op, f"sizes {a} and {b} do not broadcast")
+
+
+def require_equal(op: Op, a: Dim, b: Dim) -> None:
+    """Notes on the op that `a` and `b` must be equal at run time; an error when they never are."""
+    if a == b:
+        return
+    if isinstance(a - b, int):
+        raise shape_error(op, f"sizes {a} and {b} differ")
+    noted: tuple[str, ...] = op.attributes.get("requires", ())
+    text = f"{a} == {b}"
+    if text not in noted:
+        op.attributes["requires"] = (*noted, text)
+
+
+def broadcast_shapes(op: Op, *shapes: tuple[Dim, ...]) -> tuple[Dim, ...]:
+    """numpy's broadcasting over symbolic shapes."""
+    rank = max(len(s) for s in shapes)
+    out: list[Dim] = [1] * rank
+    for s in shapes:
+        for i, d in enumerate(s, rank - len(s)):
+            out[i] = broadcast_dim(op, out[i], d)
+    return tuple(out)
+
+
+def normal_axis(op: Op, axis: int, rank: int) -> int:
+    """An axis counted from the front."""
+    if not -rank <= axis < rank:
+        raise shape_error(op, f"axis {axis} is outside of rank {rank}")
+    return axis % rank
+
+
+def one(t: Type) -> tuple[Type, ...]:
+    return (t,)

@@ -1,0 +1,55 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir.attributes import Array
+from ..ir.opdef import Attr, Operand
+from ..ir.types import Type
+from .base import GraphOp, same_dtype, shape_error, tensor
+
+
+class BatchNorm(GraphOp, name="graph.batch_norm"):
+    """(x - mean) * scale / sqrt(variance + epsilon) + offset, with given statistics, over the last axis."""
+
+    x = Operand()
+    scale = Operand()
+    offset = Operand()
+    mean = Operand()
+    variance = Operand()
+    epsilon = Attr(float, default=1e-3)
+
+    def infer(self) -> tuple[Type, ...]:
+        same_dtype(self, *self.operands)
+        c = tensor(self.x).shape[-1]
+        for v in self.operands[1:]:
+            if tensor(v).shape != (c,):
+                raise shape_error(self, f"statistics must have shape [{c}], received {tensor(v)}")
+        return (self.x.type,)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        x, scale, offset, mean, variance = arrays
+        with np.errstate(all="ignore"):
+            factor = scale / np.sqrt(variance + np.asarray(self.epsilon, x.dtype))
+            return ((x - mean) * factor + offset).astype(x.dtype)
+
+
+class Softmax(GraphOp, name="graph.softmax"):
+    """exp(x - max) over its sum, along the last axis."""
+
+    x = Operand()
+
+    def infer(self) -> tuple[Type, ...]:
+        t = tensor(self.x)
+        if t.rank < 1 or not t.dtype.is_float:
+            raise shape_error(self, f"expected floats of rank 1 or more, received {t}")
+        return (t,)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        (x,) = arrays
+        if x.size == 0:
+            return x
+        with np.errstate(all="ignore"):
+            e = np.exp(x - x.max(axis=-1, keepdims=True))
+            return (e / e.sum(axis=-1, keepdims=True)).astype(x.dtype)

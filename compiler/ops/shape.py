@@ -1,0 +1,180 @@
+"""Ops that move elements without computing: reshape, transpose, pad, concat, slice, broadcast, gather."""
+
+from __future__ import annotations
+
+from typing import Union
+
+import numpy as np
+
+from ...runtime.errors import DTypeError
+from ..ir.attributes import Array
+from ..ir.dims import Dim, Sym, ceildiv, product
+from ..ir.opdef import Attr, Operand, Variadic
+from ..ir.types import TensorType, Type
+from .base import (
+    Env,
+    GraphOp,
+    concrete,
+    dims_text,
+    normal_axis,
+    require_equal,
+    same_dtype,
+    shape_error,
+    tensor,
+)
+
+DimAttr = tuple[Union[int, Sym], ...]
+
+
+class Reshape(GraphOp, name="graph.reshape", traits={"symbolic"}):
+    """The same elements in row-major order under another shape."""
+
+    x = Operand()
+    shape = Attr(DimAttr)
+
+    def infer(self) -> tuple[Type, ...]:
+        t = tensor(self.x)
+        before, after = t.size, product(self.shape)
+        if before != after:
+            if not isinstance(before, Sym) and not isinstance(after, Sym):
+                raise shape_error(self, f"{dims_text(t.shape)} has no reshape to {dims_text(self.shape)}")
+            require_equal(self, before, after)
+        return (TensorType(self.shape, t.dtype),)
+
+    def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
+        return arrays[0].reshape(concrete(self.shape, env))
+
+
+class BroadcastTo(GraphOp, name="graph.broadcast_to", traits={"symbolic"}):
+    """x repeated to a larger shape."""
+
+    x = Operand()
+    shape = Attr(DimAttr)
+
+    def infer(self) -> tuple[Type, ...]:
+        t = tensor(self.x)
+        aligned = self.shape[len(self.shape) - t.rank :]
+        if t.rank > len(self.shape):
+            raise shape_error(self, f"{t} cannot be broadcast to rank {len(self.shape)}")
+        for have, want in zip(t.shape, aligned, strict=True):
+            if have != 1:
+                require_equal(self, have, want)
+        return (TensorType(self.shape, t.dtype),)
+
+    def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
+        return np.broadcast_to(arrays[0], concrete(self.shape, env))
+
+
+class Transpose(GraphOp, name="graph.transpose"):
+    """Axes in another order: result axis i is x's axis permutation[i]."""
+
+    x = Operand()
+    permutation = Attr(tuple[int, ...])
+
+    def infer(self) -> tuple[Type, ...]:
+        t = tensor(self.x)
+        if sorted(self.permutation) != list(range(t.rank)):
+            raise shape_error(self, f"{list(self.permutation)} does not order the axes of rank {t.rank}")
+        return (TensorType(tuple(t.shape[p] for p in self.permutation), t.dtype),)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        return np.transpose(arrays[0], self.permutation)
+
+
+class Pad(GraphOp, name="graph.pad"):
+    """x with `value` around it: `low[i]` in front of axis i, `high[i]` behind."""
+
+    x = Operand()
+    value = Operand()
+    low = Attr(tuple[int, ...])
+    high = Attr(tuple[int, ...])
+
+    def infer(self) -> tuple[Type, ...]:
+        dtype = same_dtype(self, self.x, self.value)
+        t = tensor(self.x)
+        if len(self.low) != t.rank or len(self.high) != t.rank or min((*self.low, *self.high), default=0) < 0:
+            raise shape_error(self, f"paddings {list(self.low)}, {list(self.high)} do not fit rank {t.rank}")
+        if tensor(self.value).shape != ():
+            raise shape_error(self, "the padding value must be a scalar")
+        shape = tuple(d + a + b for d, a, b in zip(t.shape, self.low, self.high, strict=True))
+        return (TensorType(shape, dtype),)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        x, value = arrays
+        return np.pad(x, tuple(zip(self.low, self.high, strict=True)), constant_values=value[()])
+
+
+class Concat(GraphOp, name="graph.concat"):
+    """The operands one after the other along `axis`."""
+
+    xs = Variadic()
+    axis = Attr(int)
+
+    def infer(self) -> tuple[Type, ...]:
+        if not self.xs:
+            raise shape_error(self, "nothing to concatenate")
+        dtype = same_dtype(self, *self.xs)
+        first = tensor(self.xs[0])
+        axis = normal_axis(self, self.axis, first.rank)
+        total: Dim = 0
+        for v in self.xs:
+            t = tensor(v)
+            if t.rank != first.rank:
+                raise shape_error(self, f"ranks {first.rank} and {t.rank} differ")
+            for i, (a, b) in enumerate(zip(first.shape, t.shape, strict=True)):
+                if i != axis:
+                    require_equal(self, a, b)
+            total = total + t.shape[axis]
+        return (TensorType((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype),)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        return np.concatenate(arrays, axis=self.axis)
+
+
+class Slice(GraphOp, name="graph.slice", traits={"symbolic"}):
+    """x[start:stop:step] on every axis; starts and stops counted from the front, steps positive."""
+
+    x = Operand()
+    starts = Attr(DimAttr)
+    stops = Attr(DimAttr)
+    steps = Attr(tuple[int, ...])
+
+    def infer(self) -> tuple[Type, ...]:
+        t = tensor(self.x)
+        if not len(self.starts) == len(self.stops) == len(self.steps) == t.rank:
+            raise shape_error(self, f"starts, stops and steps must have the rank, {t.rank}")
+        out: list[Dim] = []
+        for size, a, b, s in zip(t.shape, self.starts, self.stops, self.steps, strict=True):
+            inside = all(not isinstance(d, int) or d >= 0 for d in (a, b - a, size - b))
+            if not inside or s < 1:
+                raise shape_error(self, f"{a}:{b}:{s} is no slice of a dimension of {size}")
+            out.append(ceildiv(b - a, s))
+        return (TensorType(tuple(out), t.dtype),)
+
+    def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
+        starts, stops = concrete(self.starts, env), concrete(self.stops, env)
+        return arrays[0][tuple(slice(a, b, s) for a, b, s in zip(starts, stops, self.steps, strict=True))]
+
+
+class Gather(GraphOp, name="graph.gather"):
+    """Rows of x by index along axis 0: result[i..., j...] = x[indices[i...], j...].
+
+    An index outside of x is the error INDEX.
+    """
+
+    x = Operand()
+    indices = Operand()
+
+    def infer(self) -> tuple[Type, ...]:
+        x, i = tensor(self.x), tensor(self.indices)
+        if not i.dtype.is_integer:
+            raise DTypeError(f"{self.name} ({self.location}): indices must be integers, received {i}")
+        if x.rank < 1:
+            raise shape_error(self, "a scalar has no rows")
+        return (TensorType((*i.shape, *x.shape[1:]), x.dtype),)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        x, indices = arrays
+        if np.any((indices < 0) | (indices >= x.shape[0])):
+            raise IndexError(f"an index is outside of 0..{x.shape[0] - 1}")
+        return x[indices]

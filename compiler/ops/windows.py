@@ -1,0 +1,67 @@
+"""Sliding windows: output sizes and padding, as TensorFlow defines them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir.attributes import Array
+from ..ir.core import Op
+from ..ir.dims import Dim, Sym, ceildiv, floordiv
+from .base import shape_error
+
+PADDINGS = ("SAME", "VALID", "EXPLICIT")
+
+
+def output_size(
+    op: Op, size: Dim, kernel: int, stride: int, dilation: int, padding: str, pads: tuple[int, int]
+) -> Dim:
+    """How many windows fit into one dimension."""
+    if stride < 1 or dilation < 1 or kernel < 1:
+        raise shape_error(op, f"window {kernel}, stride {stride} and dilation {dilation} must be positive")
+    if padding == "SAME":
+        return ceildiv(size, stride)
+    room = size + sum(pads) - ((kernel - 1) * dilation + 1)
+    if isinstance(room, int) and room < 0:
+        raise shape_error(op, f"a window of {(kernel - 1) * dilation + 1} does not fit into {size}")
+    return floordiv(room, stride) + 1
+
+
+def same_pads(size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """SAME padding of one dimension, the larger half at the end."""
+    total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+def concrete_pads(
+    size: int, kernel: int, stride: int, dilation: int, padding: str, pads: tuple[int, int]
+) -> tuple[int, int]:
+    """The zeros in front of and behind one dimension of a given size."""
+    if padding == "SAME":
+        return same_pads(size, kernel, stride, dilation)
+    return pads if padding == "EXPLICIT" else (0, 0)
+
+
+def static_pads(
+    size: Dim, kernel: int, stride: int, dilation: int, padding: str, pads: tuple[int, int]
+) -> tuple[int, int] | None:
+    """The padding where it does not depend on a symbol; SAME with stride 1 never does."""
+    if padding != "SAME" or stride == 1 or not isinstance(size, Sym):
+        # with stride 1 the padding is the same for every size
+        known = size if isinstance(size, int) else 1 << 20
+        return concrete_pads(known, kernel, stride, dilation, padding, pads)
+    return None
+
+
+def patches(x: Array, kernel: tuple[int, int], strides: tuple[int, int], dilations: tuple[int, int]) -> Array:
+    """A view [N, OH, OW, KH, KW, C] of the windows of a padded NHWC array."""
+    n, h, w, c = x.shape
+    kh, kw = kernel
+    oh = (h - (kh - 1) * dilations[0] - 1) // strides[0] + 1
+    ow = (w - (kw - 1) * dilations[1] - 1) // strides[1] + 1
+    sn, sh, sw, sc = x.strides
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (n, max(oh, 0), max(ow, 0), kh, kw, c),
+        (sn, sh * strides[0], sw * strides[1], sh * dilations[0], sw * dilations[1], sc),
+        writeable=False,
+    )

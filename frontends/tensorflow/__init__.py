@@ -1,0 +1,1 @@
+"""TensorFlow graphs: from the bytes of a GraphDef to plain Python nodes, and from those to IR."""
