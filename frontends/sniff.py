@@ -19,9 +19,6 @@ from .tensorflow.wire import LEN, VARINT, Budget, fields
 HEAD = 64 * 1024
 _FOOTER = bytes.fromhex("57fb808b247547db")  # ends the table of a checkpoint's index
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_HDF5_STARTS = (0, 512, 1024, 2048)
-
-Path_ = str | os.PathLike[str]
 
 
 class Kind(Enum):
@@ -89,16 +86,19 @@ KINDS: dict[Kind, str] = {
 
 
 def explain(kind: Kind, path: object, wanted: str = "a model") -> str:
-    """One sentence for the user who gave `path`; empty if files of this kind are compiled."""
+    """One sentence for the user who gave `path`; empty if a model was wanted and this kind is compiled."""
+    name = str(path)
     advice = KINDS[kind]
     if not advice and wanted == "a model":
         return ""
-    name = str(path)
-    advice = advice or "name a file of the other kind"
-    return f"{name}: expected {wanted}, found {kind.value}: {advice.format(path=name)}"
+    # TensorFlow loads a SavedModel by its folder.
+    base = os.path.basename(name).startswith("saved_model.pb")
+    target = (os.path.dirname(name) or ".") if base and kind is Kind.SAVED_MODEL else name
+    advice = advice.format(path=target) or f"name {wanted}"
+    return f"{name}: expected {wanted}, found {kind.value}: {advice}"
 
 
-def sniff(path: Path_) -> Kind:
+def sniff(path: str | os.PathLike[str]) -> Kind:
     """The kind of model at `path`. Only Python sources (`model.py`, `model.py:build`) go by their name."""
     name = os.fspath(path)
     try:
@@ -149,10 +149,11 @@ def _folder(name: str) -> Kind:
     return Kind.FOLDER
 
 
-_MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
-    (0, b"\x7fELF", Kind.ARTIFACT),
-    (4, b"TFL3", Kind.TFLITE),
-    *((start, _HDF5, Kind.HDF5) for start in _HDF5_STARTS),
+_MAGIC: tuple[tuple[bytes, Kind], ...] = (
+    (rb"\x7fELF", Kind.ARTIFACT),
+    (rb"..\0\0TFL3", Kind.TFLITE),  # the zeros end a small offset: a node may be called TFL3, too
+    (rb"(.{512}){0,4}" + re.escape(_HDF5), Kind.HDF5),
+    (rb"PK(\x03\x04|\x05\x06)", Kind.ZIP),
 )
 
 _TEXT: tuple[tuple[str, Kind], ...] = (
@@ -165,6 +166,7 @@ _TEXT: tuple[tuple[str, Kind], ...] = (
     (r"ir_version *:", Kind.ONNX),
 )
 _BLANK = re.compile(rb"(?:\s+|#[^\n=]*\n)*")
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def _content(head: bytes, tail: bytes, size: int, name: str) -> Kind:
@@ -172,11 +174,10 @@ def _content(head: bytes, tail: bytes, size: int, name: str) -> Kind:
         return Kind.EMPTY
     if re.search(r"\.py$", name):
         return Kind.PYTHON
-    for start, magic, kind in _MAGIC:
-        if head.startswith(magic, start):
-            return kind
-    if head.startswith(b"PK\x03\x04"):
-        return Kind.KERAS if b"config.json" in head or b"config.json" in tail else Kind.ZIP
+    for magic, kind in _MAGIC:
+        if re.match(magic, head, re.DOTALL):
+            keras = kind is Kind.ZIP and b"config.json" in head + tail
+            return Kind.KERAS if keras else kind
     if tail.endswith(_FOOTER):
         return Kind.CHECKPOINT
     found = _text(head) or _protobuf(head, size)
@@ -186,7 +187,9 @@ def _content(head: bytes, tail: bytes, size: int, name: str) -> Kind:
 
 
 def _text(head: bytes) -> Kind | None:
-    """Formats in words, by the first of them."""
+    """Formats in words, by the first of them. A GraphDef may look blank up to its first node's name."""
+    if _BINARY.search(head):
+        return None
     blank = _BLANK.match(head)
     start = head[blank.end() if blank else 0 :][:200]
     for pattern, kind in _TEXT:
@@ -248,6 +251,7 @@ def _node_or_info(inner: list[_Field]) -> Kind | None:
     named = bool(inner) and (inner[0].number, inner[0].kind) == (1, LEN)
     if named and ops and re.fullmatch(rb"[\w.>/-]+", ops[0]):
         return Kind.GRAPH
-    if (ops and ops[0][:1] == b"\n") or (not named and any(f.number == 5 and f.kind == LEN for f in inner)):
+    versioned = any(f.number == 5 and re.fullmatch(rb"[\w.+-]+", f.seen) for f in inner)
+    if (ops and ops[0][:1] == b"\n") or (not named and versioned):
         return Kind.META_GRAPH
     return None

@@ -57,7 +57,7 @@ _JOINED = {
 
 @dataclass(eq=False)
 class OutSection:
-    """A section of the library. Those without bytes in `data` (zeroed data, weights) say their size instead."""
+    """A section of the library. Zeroed data and weights have nothing in `data`, but a size in `reserved`."""
 
     name: str
     kind: int
@@ -104,14 +104,22 @@ class Segment:
 
     def pack(self) -> bytes:
         return elf.PHDR.pack(
-            self.kind, self.flags, self.offset, self.address, self.address, self.file_size, self.size, self.align
+            self.kind,
+            self.flags,
+            self.offset,
+            self.address,
+            self.address,
+            self.file_size,
+            self.size,
+            self.align,
         )
 
 
 def gather(obj: ObjectFile) -> tuple[list[OutSection], dict[int, Place]]:
     """Join the object's loaded sections; the second result tells by index where each went.
 
-    Sections that are not loaded (debug information, comments) are left out, and so are empty ones.
+    Sections that are not loaded (debug information, comments) are left out, and so are empty ones
+    that no symbol names.
     """
     joined: dict[tuple[str, Region], OutSection] = {}
     places: dict[int, Place] = {}
@@ -159,20 +167,22 @@ def _region(section: Section) -> Region:
     old_constructors = name.startswith((".ctors", ".dtors")) or section.kind == _PREINIT_ARRAY
     if flags & elf.SHF_TLS or (writable and code) or (zeroed and not writable) or old_constructors:
         raise UnsupportedError(
-            f"section {name!r} (type {section.kind}, flags {flags:#x}) needs what the built-in linker does not "
-            "do: thread-local, writable code or old-style constructors; use --linker ld"
+            f"section {name!r} (type {section.kind}, flags {flags:#x}) is for thread-local data, writable "
+            "code or old-style constructors, which the built-in linker does not do; use --linker ld"
         )
     if section.align > PAGE:
         raise UnsupportedError(
-            f"section {name!r} is aligned to {section.align} bytes; the built-in linker aligns to {PAGE} at most"
+            f"section {name!r} is aligned to {section.align} bytes, but the built-in linker aligns to {PAGE} "
+            "at most; use --linker ld"
         )
     if code:
         return Region.EXEC
     if not writable:
         return Region.READ
-    if section.kind in (elf.SHT_INIT_ARRAY, elf.SHT_FINI_ARRAY) or (name + ".").startswith(".data.rel.ro."):
-        return Region.RELRO
-    return Region.ZERO if zeroed else Region.DATA
+    if zeroed:
+        return Region.ZERO
+    array = section.kind in (elf.SHT_INIT_ARRAY, elf.SHT_FINI_ARRAY)
+    return Region.RELRO if array or (name + ".").startswith(".data.rel.ro.") else Region.DATA
 
 
 def weights_section(size: int) -> OutSection:
@@ -249,7 +259,16 @@ def section_headers(sections: Sequence[OutSection], names: StringTable) -> bytes
         link = s.link.index if s.link else 0
         rows.append(
             elf.SHDR.pack(
-                names.add(s.name), s.kind, s.flags, s.address, s.offset, s.size, link, s.info, s.align, s.entry_size
+                names.add(s.name),
+                s.kind,
+                s.flags,
+                s.address,
+                s.offset,
+                s.size,
+                link,
+                s.info,
+                s.align,
+                s.entry_size,
             )
         )
     return b"".join(rows)

@@ -19,7 +19,7 @@ ELFOSABI_NONE, ELFOSABI_GNU = 0, 3
 SHN_UNDEF, SHN_LORESERVE, SHN_ABS, SHN_COMMON = 0, 0xFF00, 0xFFF1, 0xFFF2
 SHT_NULL, SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_HASH, SHT_DYNAMIC = 0, 1, 2, 3, 4, 5, 6
 SHT_NOTE, SHT_NOBITS, SHT_REL, SHT_DYNSYM, SHT_INIT_ARRAY, SHT_FINI_ARRAY = 7, 8, 9, 11, 14, 15
-SHT_GNU_HASH = 0x6FFFFFF6
+SHT_GNU_HASH, SHT_GNU_VERNEED, SHT_GNU_VERSYM = 0x6FFFFFF6, 0x6FFFFFFE, 0x6FFFFFFF
 SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR, SHF_INFO_LINK, SHF_TLS = 1, 2, 4, 0x40, 0x400
 SHF_X86_64_LARGE = 0x10000000
 
@@ -27,15 +27,16 @@ STB_LOCAL, STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE = 0, 1, 2, 10
 STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE, STT_TLS, STT_GNU_IFUNC = 0, 1, 2, 3, 4, 6, 10
 STV_DEFAULT, STV_HIDDEN, STV_PROTECTED = 0, 2, 3
 
-# In the order of their numbers, which start at 0; the psABI leaves no holes but 39 and 40.
-RELOCATION_NAMES = (
-    "NONE 64 PC32 GOT32 PLT32 COPY GLOB_DAT JUMP_SLOT RELATIVE GOTPCREL 32 32S 16 PC16 8 PC8 DTPMOD64 DTPOFF64 "
-    "TPOFF64 TLSGD TLSLD DTPOFF32 GOTTPOFF TPOFF32 PC64 GOTOFF64 GOTPC32 GOT64 GOTPCREL64 GOTPC64 GOTPLT64 "
-    "PLTOFF64 SIZE32 SIZE64 GOTPC32_TLSDESC TLSDESC_CALL TLSDESC IRELATIVE RELATIVE64 39 40 GOTPCRELX "
-    "REX_GOTPCRELX"
-).split()
 R_NONE, R_64, R_PC32, R_PLT32, R_GLOB_DAT, R_RELATIVE, R_GOTPCREL = 0, 1, 2, 4, 6, 8, 9
 R_PC64, R_GOTOFF64, R_GOTPC32, R_GOTPC64, R_GOTPCRELX, R_REX_GOTPCRELX = 24, 25, 26, 29, 41, 42
+
+# In the order of their numbers, which start at 0.
+_RELOCATION_NAMES = """
+NONE 64 PC32 GOT32 PLT32 COPY GLOB_DAT JUMP_SLOT RELATIVE GOTPCREL 32 32S 16 PC16 8 PC8 DTPMOD64 DTPOFF64
+TPOFF64 TLSGD TLSLD DTPOFF32 GOTTPOFF TPOFF32 PC64 GOTOFF64 GOTPC32 GOT64 GOTPCREL64 GOTPC64 GOTPLT64
+PLTOFF64 SIZE32 SIZE64 GOTPC32_TLSDESC TLSDESC_CALL TLSDESC IRELATIVE RELATIVE64 PC32_BND PLT32_BND
+GOTPCRELX REX_GOTPCRELX
+"""
 
 EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
 SHDR = struct.Struct("<IIQQQQIIQQ")
@@ -44,12 +45,13 @@ SYM = struct.Struct("<IBBHQQ")
 RELA = struct.Struct("<QQq")
 
 # Longer than any name a compiler makes; a bound keeps a hostile string table from costing quadratic time.
-_LONGEST_NAME = 65535
+_LONGEST_NAME = 4096
 
 
 def relocation_name(kind: int) -> str:
     """The psABI's name of a relocation kind, or its number where it has none."""
-    return f"R_X86_64_{RELOCATION_NAMES[kind] if kind < len(RELOCATION_NAMES) else kind}"
+    names = _RELOCATION_NAMES.split()
+    return f"R_X86_64_{names[kind] if kind < len(names) else kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,8 @@ def _symbols(sections: tuple[Section, ...]) -> tuple[tuple[Symbol, ...], int]:
         label = _name(strings, name, f"symbol {index}")
         if section < SHN_LORESERVE:
             _check_place(label, section, value, sections)
+            if info & 15 == STT_SECTION:
+                label = sections[section].name  # which the format leaves out
         symbols.append(Symbol(index, label, info & 15, info >> 4, other & 3, section, value, size))
     return tuple(symbols), table.index
 

@@ -56,7 +56,7 @@ _RULES: dict[int, tuple[int, Base, Origin]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there are thousands, and frozen ones take thrice as long to make
 class Fixup:
     """One relocation, decided: `width` bytes at `offset` of an output section get base + addend - origin."""
 
@@ -112,7 +112,7 @@ def is_exported(symbol: Symbol) -> bool:
 
 def plan_relocations(obj: ObjectFile, places: Mapping[int, Place], payload: str) -> Plan:
     """Decide every relocation of the loaded sections; refuses those with no place in a shared library."""
-    stands_for_payload = [s for s in obj.symbols if s.name == payload]
+    stands_for_payload = [s for s in obj.symbols if s.name == payload and s.kind != elf.STT_SECTION]
     if any(s.section != elf.SHN_UNDEF for s in stands_for_payload):
         raise FormatError(f"symbol {payload!r} stands for the payload, so the object must leave it undefined")
     plan = Plan(stands_for_payload[0].index if stands_for_payload else None)
@@ -162,11 +162,12 @@ def _decide(
 
 def _check_symbol(plan: Plan, symbol: Symbol, places: Mapping[int, Place]) -> None:
     """Refuse symbols that are no address in this or another library."""
-    if symbol.kind in (elf.STT_TLS, elf.STT_GNU_IFUNC) or symbol.section in (elf.SHN_ABS, elf.SHN_COMMON):
+    absolute = symbol.index == 0 or symbol.section == elf.SHN_ABS  # symbol 0 stands for a bare number
+    if absolute or symbol.section == elf.SHN_COMMON or symbol.kind in (elf.STT_TLS, elf.STT_GNU_IFUNC):
         raise _Refusal("thread-local, indirect, absolute and common symbols need a full linker")
     if symbol.section == elf.SHN_UNDEF:
         if symbol.index != plan.payload and not is_exported(symbol):
-            raise FormatError(f"symbol {symbol.name!r} is hidden, so the object must define it, but it does not")
+            raise FormatError(f"symbol {symbol.name!r} is hidden, but the object does not define it")
     elif symbol.section not in places:
         raise _Refusal("the symbol's section is not loaded")
 
@@ -184,7 +185,7 @@ def _way_to(plan: Plan, symbol: Symbol, width: int, origin: Origin, call: bool) 
     """Where a relocation against a symbol's own address must lead."""
     if symbol.index == plan.payload:
         if width < 8:
-            raise _Refusal("the payload may lie further away than 2 GiB; load its address from a pointer instead")
+            raise _Refusal("the payload may lie beyond 2 GiB; load its address from a pointer instead")
         return Base.SYMBOL
     if not plan.is_dynamic(symbol):
         return Base.SYMBOL
@@ -197,9 +198,8 @@ def _way_to(plan: Plan, symbol: Symbol, width: int, origin: Origin, call: bool) 
 
 def _unsupported(kind: int, section: str, offset: int, symbol: Symbol, reason: object) -> UnsupportedError:
     """The sentence for a relocation that this linker refuses."""
-    name = repr(symbol.name) if symbol.name else f"section symbol {symbol.index}"
     return UnsupportedError(
-        f"cannot link {relocation_name(kind)} at {section}+{offset:#x} against {name}: {reason} "
+        f"cannot link {relocation_name(kind)} at {section}+{offset:#x} against {symbol.name!r}: {reason} "
         "(or use --linker ld)"
     )
 
@@ -223,7 +223,7 @@ def apply(
         if fix.base is Base.SYMBOL:
             base = addresses[index]
         elif fix.base is Base.TABLE:
-            base = got.address
+            base = got.address  # 0 if there are no slots: it is only a point that both sides measure from
         else:
             base = slots[index] if fix.base is Base.SLOT else doors[index]
         value = base + fix.addend

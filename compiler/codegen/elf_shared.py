@@ -41,12 +41,14 @@ from .elf_tables import (
     symbol_table,
     sysv_hash_table,
 )
+from .elf_versions import version_tables
 from .payload import Payload, create, replacing, write_payload
 
 _DT_NULL, _DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB = 0, 1, 4, 5, 6
 _DT_RELA, _DT_RELASZ, _DT_RELAENT, _DT_STRSZ, _DT_SYMENT, _DT_SONAME = 7, 8, 9, 10, 11, 14
 _DT_INIT_ARRAY, _DT_FINI_ARRAY, _DT_INIT_ARRAYSZ, _DT_FINI_ARRAYSZ, _DT_FLAGS = 25, 26, 27, 28, 30
 _DT_GNU_HASH, _DT_RELACOUNT, _DT_FLAGS_1 = 0x6FFFFEF5, 0x6FFFFFF9, 0x6FFFFFFB
+_DT_VERSYM, _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFFF0, 0x6FFFFFFE, 0x6FFFFFFF
 _DF_BIND_NOW, _DF_1_NOW = 8, 1
 
 
@@ -63,9 +65,7 @@ def link_shared(
     `needed` are the libraries that undefined symbols may come from. The payload is streamed; the file
     appears whole or, on an error, not at all.
     """
-    for name in (soname, *needed):
-        if not name or "\0" in name:
-            raise OptionError(f"expected a library name without NUL characters, received {name!r}")
+    check_names(soname, *needed)
     library = _Library(elf.parse_object(obj), soname, payload, needed)
     head = library.build()
     with replacing(output) as path, create(path) as file:
@@ -73,6 +73,13 @@ def link_shared(
         contents = write_payload(file, library.payload_offset, payload)
         file.seek(library.note.offset)
         file.write(build_id_note(hashlib.sha256(head + contents).digest()))
+
+
+def check_names(*names: str) -> None:
+    """Refuse names of libraries that no file can carry."""
+    for name in names:
+        if not name or "\0" in name:
+            raise OptionError(f"expected a library name without NUL characters, received {name!r}")
 
 
 class _Library:
@@ -92,6 +99,7 @@ class _Library:
         names = [s.name for s in self.imports + self.exports]
         for name in names:
             strings.add(name)
+        self.versions = version_tables(names[: len(self.imports)], len(self.exports), needed, strings)
         self.dynamic_strings = strings
         self._make_tables(names)
         self._make_frame_index()
@@ -124,9 +132,13 @@ class _Library:
         table = gnu_hash_table(names[len(self.imports) :], first_export)
         self.gnu_hash = _section(".gnu.hash", elf.SHT_GNU_HASH, read, Region.READ, 8, table)
         self.hash = _section(".hash", elf.SHT_HASH, read, Region.READ, 8, sysv_hash_table(names), 4)
+        versions, kinds = self.versions, (elf.SHT_GNU_VERSYM, elf.SHT_GNU_VERNEED)
+        self.versym = _section(".gnu.version", kinds[0], read, Region.READ, 2, versions.of_symbols, 2)
+        self.verneed = _section(".gnu.version_r", kinds[1], read, Region.READ, 8, versions.needed)
+        self.verneed.link, self.verneed.info = self.dynstr, versions.libraries
         size = elf.RELA.size * self.plan.dynamic_count
         self.rela = _section(".rela.dyn", elf.SHT_RELA, read, Region.READ, 8, bytes(size), elf.RELA.size)
-        for section in (self.gnu_hash, self.hash, self.rela):
+        for section in (self.gnu_hash, self.hash, self.versym, self.rela):
             section.link = self.dynsym
         code, size = SHF_ALLOC | SHF_EXECINSTR, STUB_SIZE * len(self.plan.stubs)
         self.stubs = _section(".plt.got", elf.SHT_PROGBITS, code, Region.EXEC, 16, bytes(size), STUB_SIZE)
@@ -157,9 +169,27 @@ class _Library:
     def _ordered(self) -> list[OutSection]:
         """All sections in the order of the section table, empty ones of our own left out."""
         self.dynamic.data = bytearray(16 * len(list(self._dynamic_rows(0))))
-        sections = [self.note, self.gnu_hash, self.hash, self.dynsym, self.dynstr, self.rela]
-        sections += [*self.gathered, self.frame_index, self.stubs, self.dynamic, self.got, self.weights]
-        optional = {self.rela, self.frame_index, self.stubs, self.got, self.weights}
+        sections = [self.note, self.gnu_hash, self.hash, self.dynsym, self.dynstr]
+        sections += [
+            self.versym,
+            self.verneed,
+            self.rela,
+            *self.gathered,
+            self.frame_index,
+            self.stubs,
+            self.dynamic,
+            self.got,
+            self.weights,
+        ]
+        optional = {
+            self.versym,
+            self.verneed,
+            self.rela,
+            self.frame_index,
+            self.stubs,
+            self.got,
+            self.weights,
+        }
         sections = [s for s in sections if s.size or s not in optional]
         sections += [self.symtab, self.strtab, self.shstrtab]
         if len(sections) >= elf.SHN_LORESERVE:
@@ -239,9 +269,7 @@ class _Library:
         section = place.section.index if place else symbol.section
         binding = symbol.binding if is_exported(symbol) else elf.STB_LOCAL
         address = addresses[symbol.index]
-        return OutSymbol(
-            symbol.name, binding, symbol.kind, symbol.visibility, section, address, symbol.size
-        )
+        return OutSymbol(symbol.name, binding, symbol.kind, symbol.visibility, section, address, symbol.size)
 
     def _weights_symbol(self) -> OutSymbol:
         """The payload's name, for debuggers."""
@@ -268,6 +296,9 @@ class _Library:
         if self.rela.size:
             yield from ((_DT_RELA, self.rela.address), (_DT_RELASZ, self.rela.size))
             yield from ((_DT_RELAENT, elf.RELA.size), (_DT_RELACOUNT, relative))
+        if self.versym.size:
+            yield from ((_DT_VERSYM, self.versym.address), (_DT_VERNEED, self.verneed.address))
+            yield _DT_VERNEEDNUM, self.verneed.info
         yield from ((_DT_FLAGS, _DF_BIND_NOW), (_DT_FLAGS_1, _DF_1_NOW), (_DT_NULL, 0))
 
     def _headers(self, table_offset: int) -> bytes:

@@ -86,9 +86,7 @@ def sysv_hash_table(names: Sequence[str]) -> bytes:
     for index, name in enumerate(names, 1):
         bucket = sysv_hash(name) % bucket_count
         chains[index], buckets[bucket] = buckets[bucket], index
-    return struct.pack(
-        f"<{2 + len(buckets) + len(chains)}I", bucket_count, len(chains), *buckets, *chains
-    )
+    return struct.pack(f"<{2 + len(buckets) + len(chains)}I", bucket_count, len(chains), *buckets, *chains)
 
 
 def gnu_hash_table(names: Sequence[str], first: int) -> bytes:
@@ -146,7 +144,7 @@ def _walk_frames(frames: bytes | bytearray) -> list[int] | None:
 def _fde_encoding(frames: bytes | bytearray, position: int) -> int:
     """How the FDEs of a CIE, whose version byte is at `position`, write addresses."""
     version = frames[position]
-    end = frames.index(0, position)
+    end = frames.index(0, position + 1)
     augmentation = bytes(frames[position + 1 : end])
     if version != 1 or not augmentation.startswith(b"z"):
         return _EH_OMIT
@@ -185,7 +183,5 @@ def eh_frame_index(frames: bytes | bytearray, fdes: list[int] | None, frames_at:
     for fde in fdes:
         (distance,) = struct.unpack_from("<i", frames, fde + 8)
         rows.append((frames_at + fde + 8 + distance - at, frames_at + fde - at))
-    head = struct.pack(
-        "<BBBBiI", 1, _EH_PCREL_SDATA4, _EH_UDATA4, _EH_DATAREL_SDATA4, where, len(rows)
-    )
+    head = struct.pack("<BBBBiI", 1, _EH_PCREL_SDATA4, _EH_UDATA4, _EH_DATAREL_SDATA4, where, len(rows))
     return head + b"".join(struct.pack("<ii", *row) for row in sorted(rows))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
-
 from netwright.runtime.errors import InputError, OptionError
 
 Buffer: TypeAlias = "np.ndarray[Any, Any] | memoryview | bytes | bytearray"
@@ -38,10 +37,12 @@ class Payload:
     symbol: str = "nw_weights"
     digest: bytes | None = None
 
-    def views(self) -> list[tuple[int, memoryview]]:
-        """The chunks in ascending order as bytes, checked to lie inside `size` and beside each other."""
+    def __post_init__(self) -> None:
         if self.size < 0:
             raise InputError(f"expected a payload size of 0 or more bytes, received {self.size}")
+
+    def views(self) -> list[tuple[int, memoryview]]:
+        """The chunks in ascending order as bytes, checked to lie inside `size` and beside each other."""
         views = sorted(
             ((offset, as_bytes(chunk)) for offset, chunk in self.chunks), key=lambda chunk: chunk[0]
         )
@@ -63,7 +64,7 @@ def as_bytes(buffer: Buffer) -> memoryview:
         if not buffer.flags.c_contiguous:
             raise InputError(f"expected C-contiguous payload arrays, received strides {buffer.strides}")
         # Through uint8, because types such as ml_dtypes' bfloat16 have no buffer format.
-        return memoryview(buffer.reshape(-1).view(np.uint8)).toreadonly()
+        return buffer.reshape(-1).view(np.uint8).data.toreadonly()
     view = memoryview(buffer).toreadonly()
     if not view.c_contiguous:
         raise InputError(f"expected contiguous payload buffers, received strides {view.strides}")
@@ -96,6 +97,9 @@ def replacing(output: str | os.PathLike[str]) -> Iterator[str]:
     A process that has the old file mapped keeps it, and nobody ever sees half a file.
     """
     path = os.path.abspath(os.fspath(output))
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A device or pipe would be replaced too: as root, even /dev/null.
+        raise OptionError(f"cannot write {os.fspath(output)!r}: it exists and is not a regular file")
     temporary = os.path.join(os.path.dirname(path), f".nw-{secrets.token_hex(8)}.tmp")
     try:
         yield temporary

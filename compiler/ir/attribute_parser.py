@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import struct
@@ -11,8 +10,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from ...runtime.errors import ParseError
 from ...runtime.spec import BY_NAME, DType, dtype_of, i64
-from .attributes import Array, Attribute, Dense, Raw, SymbolRef, Unit
+from .attributes import Array, Attribute, Dense, Number, Raw, SymbolRef, Unit
 from .dims import Dim, Sym
 from .lexer import Lexer
 from .location import UNKNOWN, Location
@@ -23,10 +23,27 @@ _SHAPED = re.compile(
 )
 
 
+_ESCAPE = re.compile(rb"\\(?:([0-9A-Fa-f]{2})|([\"\\nt])|)")
+_LETTERS = {b"n": b"\n", b"t": b"\t"}
+
+
 def unescape(quoted: str) -> str:
-    """The text of a quoted string; MLIR writes other bytes as two hexadecimal digits."""
-    body = re.sub(r"\\([0-9A-F]{2})(?![0-9A-Fa-f]{2})", lambda m: f"\\u00{m.group(1)}", quoted)
-    return str(json.loads(body, strict=False))
+    """The text of a quoted string; MLIR writes bytes that are no plain text as two hexadecimal digits."""
+    if "\\" not in quoted:
+        return quoted[1:-1]
+
+    def plain(m: re.Match[bytes]) -> bytes:
+        if m.group(1):
+            return bytes.fromhex(m.group(1).decode())
+        if not m.group(2):
+            raise ParseError(f"unknown escape in the string {quoted}")
+        return _LETTERS.get(m.group(2), m.group(2))
+
+    body = quoted[1:-1].encode("utf-8", "surrogatepass")
+    try:
+        return _ESCAPE.sub(plain, body).decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as e:
+        raise ParseError(f"the string {quoted} is no UTF-8") from e
 
 
 class AttributeParser(Lexer):
@@ -108,17 +125,19 @@ class AttributeParser(Lexer):
             return BY_NAME[t.text]
         return self.type()
 
-    def _number(self) -> int | float:
+    def _number(self) -> int | float | Number:
         t = self.take()
-        kind = None
-        if self.accept(":"):
-            kind = self.type()
+        kind = self.type() if self.accept(":") else None
         is_float = isinstance(kind, ScalarType) and kind.dtype.is_float
+        value: int | float = float(t.text) if t.kind == "float" else 0
         if t.kind == "hex" and is_float:
-            return struct.unpack(">d", bytes.fromhex(t.text[2:].zfill(16)))[0]
-        if t.kind == "float":
-            return float(t.text)
-        return int(t.text, 0)
+            value = float(_element(t.text, kind.dtype)) if isinstance(kind, ScalarType) else 0.0
+        elif t.kind != "float":
+            value = int(t.text, 0)
+        default = "f64" if is_float else "i64"
+        if isinstance(kind, (ScalarType, IndexType)) and str(kind) != default:
+            return Number(value, kind)
+        return value
 
     def dictionary(self) -> dict[str, Attribute]:
         self.expect("{")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import struct
@@ -12,12 +11,25 @@ from typing import Any, cast
 import numpy as np
 
 from ...runtime.errors import VerifyError
-from ...runtime.spec import DType
-from .attributes import INLINE_ELEMENTS, TYPES, Array, Attribute, Dense, Raw, SymbolRef, Unit
+from ...runtime.spec import DType, boolean
+from .attributes import (
+    INLINE_ELEMENTS,
+    TYPES,
+    Array,
+    Attribute,
+    Dense,
+    Number,
+    Raw,
+    SymbolRef,
+    Unit,
+    splat_value,
+)
 from .dims import Sym
 from .location import Location
+from .types import ScalarType
 
-_BARE = re.compile(r"[A-Za-z_][\w$.]*\Z")
+_BARE = re.compile(r"[A-Za-z_][\w$.]*\Z", re.ASCII)
+_ESCAPED = re.compile('["\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]')
 _FLOAT_BITS = {"f16": "<e", "f32": "<f", "f64": "<d"}
 
 
@@ -38,19 +50,20 @@ def _decimal(value: float) -> str:
     return (mantissa if "." in mantissa else mantissa + ".0") + e + exponent
 
 
+def quoted(text: str) -> str:
+    """A string as MLIR reads it: unicode stays, control characters become bytes like `\\0A`."""
+
+    def escape(m: re.Match[str]) -> str:
+        c = m.group()
+        if c in '"\\':
+            return "\\" + c
+        return "".join(f"\\{b:02X}" for b in c.encode("utf-8", "surrogatepass"))
+
+    return f'"{_ESCAPED.sub(escape, text)}"'
+
+
 def bare_or_quoted(name: str) -> str:
-    return name if _BARE.match(name) else json.dumps(name)
-
-
-def splat_value(array: Array) -> Any:
-    """The one element that all elements are bit for bit, as an array of rank 0, or None."""
-    if array.size == 0:
-        return None
-    first = array[(0,) * array.ndim]
-    if array.size == 1 or all(s == 0 or n == 1 for s, n in zip(array.strides, array.shape, strict=True)):
-        return first
-    flat = np.ascontiguousarray(array).reshape(-1).view(f"V{array.itemsize}")
-    return first if flat[-1] == flat[0] and bool(np.all(flat == flat[0])) else None
+    return name if _BARE.match(name) else quoted(name)
 
 
 def _element_text(v: Any, dtype: DType) -> str:
@@ -84,6 +97,15 @@ def dense_text(value: Dense, name_of: Callable[[Dense], str]) -> str:
     return f"{inner} : {value.type}"
 
 
+def number_text(n: Number) -> str:
+    """`3 : index`, `1.0 : f32`."""
+    if isinstance(n.type, ScalarType) and n.type.dtype.is_float:
+        return f"{float_text(float(n.value), n.type.dtype.name)} : {n.type}"
+    if n.type == ScalarType(boolean):
+        return "true" if n.value else "false"
+    return f"{int(n.value)} : {n.type}"
+
+
 def attribute_text(value: Attribute, name_of: Callable[[Dense], str]) -> str:
     """An attribute value as MLIR spells it."""
     if isinstance(value, bool):
@@ -93,7 +115,7 @@ def attribute_text(value: Attribute, name_of: Callable[[Dense], str]) -> str:
     if isinstance(value, float):
         return float_text(value) + ("" if math.isfinite(value) else " : f64")
     if isinstance(value, (str, Sym)):
-        return json.dumps(str(value))
+        return quoted(str(value))
     if isinstance(value, tuple):
         items = cast("tuple[Any, ...]", value)
         return "[" + ", ".join(attribute_text(v, name_of) for v in items) + "]"
@@ -101,6 +123,8 @@ def attribute_text(value: Attribute, name_of: Callable[[Dense], str]) -> str:
         return dict_text(cast("dict[str, Any]", value), name_of)
     if isinstance(value, Dense):
         return dense_text(value, name_of)
+    if isinstance(value, Number):
+        return number_text(value)
     if isinstance(value, SymbolRef):
         return "@" + bare_or_quoted(value.name)
     if isinstance(value, Raw):
@@ -126,7 +150,7 @@ def dict_text(attributes: dict[str, Any], name_of: Callable[[Dense], str]) -> st
 
 def location_text(loc: Location) -> str:
     """`loc("conv1")`, `loc("f.py":3:0)`, `loc(fused["a", "b"])`; nothing when unknown."""
-    parts = [json.dumps(p) if isinstance(p, str) else f"{json.dumps(p[0])}:{p[1]}:{p[2]}" for p in loc.parts]
+    parts = [quoted(p) if isinstance(p, str) else f"{quoted(p[0])}:{p[1]}:{p[2]}" for p in loc.parts]
     if not parts:
         return ""
     return f" loc({parts[0]})" if len(parts) == 1 else f" loc(fused[{', '.join(parts)}])"

@@ -21,6 +21,19 @@ TYPES = (TensorType, MemRefType, VectorType, ScalarType, IndexType, FunctionType
 INLINE_ELEMENTS = 16
 
 
+def splat_value(array: Array) -> Any:
+    """The one element that all elements are bit for bit, as a numpy scalar, or None."""
+    if array.size == 0:
+        return None
+    first = array[(0,) * array.ndim]
+    if array.size == 1 or all(s == 0 or n == 1 for s, n in zip(array.strides, array.shape, strict=True)):
+        return first
+    if array[(-1,) * array.ndim].tobytes() != first.tobytes():
+        return None
+    flat = np.ascontiguousarray(array).reshape(-1).view(f"u{array.itemsize}")
+    return first if bool(np.all(flat == flat[0])) else None
+
+
 class Dense:
     """A constant tensor: a name and an array that is never copied. Equal when type and bytes are equal."""
 
@@ -41,20 +54,24 @@ class Dense:
         """A hash of type and bytes, computed once; -0.0 and 0.0 and different NaNs differ."""
         if self._digest is None:
             h = hashlib.sha256(f"{self.dtype.name}{self.array.shape}".encode())
-            if self.array.size and all(s == 0 for s in self.array.strides):  # one value, repeated
-                h.update(b"splat" + self.array[(0,) * self.array.ndim].tobytes())
+            one = splat_value(self.array)
+            if one is not None:  # however it is stored
+                h.update(b"splat" + one.tobytes())
             elif self.array.size:
                 h.update(np.ascontiguousarray(self.array).reshape(-1).view(np.uint8).data)
             self._digest = h.hexdigest()[:16]
         return self._digest
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Dense):
+        if not isinstance(other, Dense) or self.type != other.type:
             return False
         return self.array is other.array or self.digest == other.digest
 
     def __hash__(self) -> int:
-        return hash((self.dtype, self.array.shape))
+        """From the corners alone: in a table, only arrays that agree there are hashed whole."""
+        a = self.array
+        corners = [a[(i,) * a.ndim].tobytes() for i in (0, -1)] if a.size else []
+        return hash((self.dtype, a.shape, *corners))
 
     def __repr__(self) -> str:
         return f"Dense({self.name or self.digest}: {self.type})"
@@ -72,6 +89,14 @@ class Raw:
     """An attribute of a dialect that is kept as text: `#vector.kind<add>`, `affine_map<…>`."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with a type other than MLIR's defaults i64 and f64: `3 : index`, `1.0 : f32`."""
+
+    value: int | float
+    type: ScalarType | IndexType
 
 
 class Unit:
@@ -99,5 +124,7 @@ def attribute_key(value: Attribute) -> Hashable:
         items = cast("dict[str, Any]", value)
         return ("dict", tuple((k, attribute_key(items[k])) for k in sorted(items)))
     if isinstance(value, Dense):
-        return ("dense", value.digest)
+        return ("dense", value)
+    if isinstance(value, Number):
+        return ("number", attribute_key(value.value), str(value.type))
     return (type(value).__name__, value)

@@ -82,8 +82,12 @@ class Op:
         for r in regions:
             self.add_region(r)
         if result_types is None:
-            self.spec.check(self)
-            result_types = self.infer()
+            try:
+                self.spec.check(self)
+                result_types = self.infer()
+            except Exception:
+                self.set_operands(())  # an op that never came to be uses nothing
+                raise
         self.results = tuple(Value(t, self, i) for i, t in enumerate(result_types))
 
     def infer(self) -> tuple[Type, ...]:
@@ -96,6 +100,10 @@ class Op:
     ) -> tuple[Type, ...] | None:
         """The types of the arguments of a region's block, where they follow from the op; the parser asks."""
         return None
+
+    def generic_properties(self) -> dict[str, Attribute]:
+        """Properties that MLIR's generic form demands and that follow from the op; the parser drops them."""
+        return {}
 
     def verify(self) -> None:
         """Checks what the declaration cannot say; raises VerifyError."""
@@ -153,6 +161,7 @@ class Op:
         self.detach()
         for op in self.walk():
             op.set_operands(())
+            op.block = None
 
     def replace_with(self, *values: Value) -> None:
         """Results become `values`, then the op goes."""

@@ -10,7 +10,7 @@ from ...runtime.errors import ParseError
 _TOKEN = re.compile(
     r"""(?P<skip>[ \t\r\n]+|//[^\n]*)
     |(?P<string>"(?:[^"\\\n]|\\.)*")
-    |(?P<value>%[\w$.-]+)
+    |(?P<value>%[\w$.-]+(?:\#\d+)?)
     |(?P<symbol>@(?:[A-Za-z_][\w$.]*|"(?:[^"\\\n]|\\.)*"))
     |(?P<block>\^[\w$.]+)
     |(?P<hash>\#[A-Za-z_][\w.]*)
@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     |(?P<punct>\{-\#|\#-\}|[(){}<>\[\],:=?*])
     |(?P<dims>\d+(?=x))
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 
 

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from ...runtime.errors import VerifyError
 from ...runtime.spec import DType
-from .attributes import TYPES, Attribute, Dense, Raw, SymbolRef, Unit, attribute_key
+from .attributes import TYPES, Attribute, Dense, Number, Raw, SymbolRef, Unit, attribute_key
 from .core import Op, Value
 from .dims import Sym, parse_dim
 
@@ -60,9 +60,16 @@ class Attr(Generic[T]):
     """A typed attribute. Without a default it must be given; `choices` limits the values."""
 
     def __init__(
-        self, kind: type[T], default: T = _MISSING, choices: tuple[T, ...] = (), doc: str = ""
+        self,
+        kind: type[T],
+        default: T = _MISSING,
+        choices: tuple[T, ...] = (),
+        doc: str = "",
+        enum: bool = False,
     ) -> None:
         self.kind = kind
+        #: in MLIR's generic form the value is its number among `choices`
+        self.enum = enum
         self.default = default
         self.default_key = None if default is _MISSING else attribute_key(default)
         self.choices = choices
@@ -104,7 +111,22 @@ def fits(value: Attribute, kind: Any) -> bool:
     return isinstance(value, origin or kind)
 
 
-ATTRIBUTE_KINDS = (bool, int, float, str, tuple, dict, Dense, SymbolRef, Raw, Unit, DType, Sym, *TYPES)
+ATTRIBUTE_KINDS = (
+    bool,
+    int,
+    float,
+    str,
+    tuple,
+    dict,
+    Dense,
+    Number,
+    SymbolRef,
+    Raw,
+    Unit,
+    DType,
+    Sym,
+    *TYPES,
+)
 
 
 class OpSpec:
@@ -137,6 +159,14 @@ class OpSpec:
             if k not in self.attributes or attribute_key(v) != self.attributes[k].default_key
         }
 
+    def numbered(self, attributes: dict[str, Attribute]) -> dict[str, Attribute]:
+        """The enumerations among `attributes` as MLIR's numbers."""
+        return {
+            k: a.choices.index(attributes[k])
+            for k, a in self.attributes.items()
+            if a.enum and k in attributes
+        }
+
     def check(self, op: Op) -> None:
         """Raises VerifyError when operands or attributes do not fit the declaration."""
         n, want = len(op.operands), self.operand_count
@@ -157,6 +187,13 @@ class OpSpec:
                     f"{self.name} ({op.location}): attribute {key!r} is a {type(value).__name__}, "
                     "which IR text cannot hold"
                 )
+
+
+def coerce_attribute(value: Attribute, declared: Attr[Any]) -> Attribute:
+    """A parsed attribute as its declaration wants it."""
+    if declared.enum and isinstance(value, int) and 0 <= value < len(declared.choices):
+        return declared.choices[value]
+    return coerce(value, declared.kind)
 
 
 def coerce(value: Attribute, kind: Any) -> Attribute:

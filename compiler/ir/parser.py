@@ -11,7 +11,7 @@ from .attributes import Array, Attribute, SymbolRef
 from .core import Block, Op, Region, Value
 from .dims import Sym, parse_dim
 from .location import UNKNOWN, Location
-from .opdef import REGISTRY, coerce
+from .opdef import REGISTRY, coerce_attribute
 from .types import FunctionType, TensorType, Type
 
 DIMS = "graph.dims"
@@ -31,7 +31,7 @@ class Parser(AttributeParser):
 
     def _find_aliases(self) -> None:
         """MLIR prints locations once, as `#loc1 = loc("a")`, before or after the module."""
-        for line in self.text.splitlines():
+        for line in self.text.split("\n"):
             if line.startswith("#loc"):
                 name, _, body = line.partition(" = ")
                 sub = AttributeParser(body)
@@ -103,8 +103,6 @@ class Parser(AttributeParser):
     def _use(self) -> Value:
         t = self.expect_kind("value", "a value")
         name = t.text[1:]
-        if self.token.kind == "hash":
-            name += self.take().text
         for scope in reversed(self._scopes):
             if name in scope:
                 return scope[name]
@@ -271,7 +269,7 @@ class Parser(AttributeParser):
             raise self.error(f"unknown operation {name!r}", start)
         for key, declared in cls.spec.attributes.items():
             if key in attributes:
-                attributes[key] = coerce(attributes[key], declared.kind)
+                attributes[key] = coerce_attribute(attributes[key], declared)
         inferred = cls.infer is not Op.infer
         try:
             op = cls(

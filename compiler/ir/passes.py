@@ -32,14 +32,17 @@ class PassContext:
 
     target: Any = None
     options: Any = None
-    remarks: list[Remark] = field(default_factory=list[Remark])
+    noted: dict[Remark, None] = field(default_factory=dict[Remark, None])
     statistics: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """All remarks in order, each once."""
+        return list(self.noted)
 
     def refuse(self, pass_name: str, op: Op, reason: str) -> None:
         """Notes a reason once."""
-        remark = Remark(pass_name, op.name, op.location, reason)
-        if remark not in self.remarks:
-            self.remarks.append(remark)
+        self.noted[Remark(pass_name, op.name, op.location, reason)] = None
 
     def count(self, what: str, n: int = 1) -> None:
         self.statistics[what] = self.statistics.get(what, 0) + n
@@ -89,7 +92,8 @@ def _option_value(text: str, default: Any, what: str) -> Any:
     return text
 
 
-_ITEM = re.compile(r"\s*([\w-]+)\s*(?:\{([^{}]*)\})?\s*(,|\)|\(|$)")
+_GROUP = re.compile(r"([\w-]+)\s*\((.*)\)", re.DOTALL)
+_ITEM = re.compile(r"([\w-]+)\s*(?:\{([^{}]*)\})?")
 
 
 def make_pass(name: str, options: str = "") -> Pass:
@@ -112,29 +116,34 @@ def make_pass(name: str, options: str = "") -> Pass:
 def parse_pipeline(text: str) -> tuple[Pass, ...]:
     """`graph(fold-constants,cse),kern(plan-memory)` to passes; level names may be left out."""
     out: list[Pass] = []
-    pos, level = 0, ""
-    text = text.strip()
-    while pos < len(text):
-        m = _ITEM.match(text, pos)
-        if m is None:
-            raise OptionError(f"cannot read the pipeline at {text[pos : pos + 30]!r}")
-        name, options, end = m.group(1), m.group(2) or "", m.group(3)
-        pos = m.end()
-        if end == "(":
-            if name not in LEVELS:
-                raise OptionError(f"unknown level {name!r} in the pipeline; levels: {', '.join(LEVELS)}")
-            level = name
-            if text[pos : pos + 1] == ")":
-                pos += 1
-            continue
-        p = make_pass(name, options)
-        if level and p.level != level:
-            raise OptionError(f"pass {name!r} belongs to level {p.level}, not {level}")
-        out.append(p)
-        if end == ")":
-            level = ""
-            pos += len(text[pos:]) - len(text[pos:].lstrip(", "))
+    for part in _split(text):
+        group = _GROUP.fullmatch(part)
+        level = group.group(1) if group else ""
+        if group and level not in LEVELS:
+            raise OptionError(f"unknown level {level!r} in the pipeline; levels: {', '.join(LEVELS)}")
+        for item in _split(group.group(2)) if group else [part]:
+            m = _ITEM.fullmatch(item)
+            if m is None:
+                raise OptionError(f"cannot read {item[:40]!r} in the pipeline: expected name{{key=value …}}")
+            p = make_pass(m.group(1), m.group(2) or "")
+            if level and p.level != level:
+                raise OptionError(f"pass {p.name!r} belongs to level {p.level}, not {level}")
+            out.append(p)
     return tuple(out)
+
+
+def _split(text: str) -> list[str]:
+    """The parts between commas that stand in no brackets."""
+    if not text.strip():
+        return []
+    parts, depth = [""], 0
+    for c in text:
+        depth += (c in "({") - (c in ")}")
+        if c == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += c
+    return [p.strip() for p in parts]
 
 
 def pipeline_text(passes: Iterable[Pass]) -> str:

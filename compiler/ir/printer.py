@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from .attribute_text import attribute_text, dict_text, location_text
-from .attributes import Dense
+from .attribute_text import attribute_text, bare_or_quoted, dict_text, location_text
+from .attributes import Attribute, Dense
 from .core import Block, Op, Region, Value
 from .types import FunctionType
 
-_UNSAFE = re.compile(r"[^\w$]+")
+_UNSAFE = re.compile(r"[^\w$]+", re.ASCII)
 
 
 class Printer:
@@ -33,6 +33,8 @@ class Printer:
     def resource_name(self, value: Dense) -> str:
         """The name under which an array is printed: its own, made unique, or one from its hash."""
         base = value.name or "c" + value.digest
+        if self.generic and (not base.isidentifier() or not base.isascii()):  # MLIR takes no quotes here
+            base = "r_" + _UNSAFE.sub("_", base)
         name, n = base, 0
         while name in self.resources and self.resources[name] != value:
             n += 1
@@ -66,7 +68,11 @@ class Printer:
         head = indent + (head + " = " if head else "") + (f'"{op.name}"' if self.generic else op.name)
         head += "(" + ", ".join(self.value(v) for v in op.operands) + ")"
         attributes = op.spec.given(op.attributes)
-        inherent = {k: attributes.pop(k) for k in op.properties if k in attributes} if self.generic else {}
+        inherent: dict[str, Attribute] = {}
+        if self.generic:
+            attributes.update(op.spec.numbered(attributes))
+            inherent = {k: attributes.pop(k) for k in op.properties if k in attributes}
+            inherent.update(op.generic_properties())
         if inherent:
             head += f" <{dict_text(inherent, self.resource_name)}>"
         if op.regions:
@@ -83,7 +89,9 @@ class Printer:
         self._lines.append(head + self._location(op))
 
     def _location(self, op: Op) -> str:
-        return location_text(op.location) if self.locations else ""
+        if not self.locations:
+            return ""
+        return location_text(op.location) or (" loc(unknown)" if self.generic else "")
 
     def _regions(self, op: Op, indent: str) -> None:
         for i, region in enumerate(op.regions):
@@ -95,6 +103,8 @@ class Printer:
         for i, block in enumerate(region.blocks):
             if block.args and label:
                 self._lines.append(f"{indent}^bb{i}({self._args(block)}):")
+            elif self.generic and block.first is None:  # MLIR reads `({ })` as a region without a block
+                self._lines.append(f"{indent}^bb{i}:")
             for op in block.ops:
                 self._op(op, indent + "  ")
 
@@ -106,7 +116,7 @@ class Printer:
         hidden = ("sym_name", "function_type", "arg_attrs", "res_attrs")
         rest = {k: v for k, v in op.attributes.items() if k not in hidden}
         name = op.attributes.get("sym_name", "")
-        head = f"{indent}{keyword}" + (f" @{name}" if name else "") + signature
+        head = f"{indent}{keyword}" + (f" @{bare_or_quoted(name)}" if name else "") + signature
         if rest:
             head += " attributes " + dict_text(rest, self.resource_name)
         self._lines.append(head + " {")

@@ -12,6 +12,8 @@ from .location import Location
 from .passes import Pass, PassContext
 
 OperandPattern: TypeAlias = Union["P", str]
+#: why a rewrite left an op alone, from the last time it was tried
+Reasons: TypeAlias = dict[tuple[str, Op], list[str]]
 
 
 class P:
@@ -122,7 +124,8 @@ def rewrite_greedily(module: Op, rewrites: tuple[RewritePass, ...], context: Pas
 
     Raises PassError naming the rewrite that does not come to an end.
     """
-    table = [(r, r.pattern() if isinstance(r.pattern(), tuple) else (r.pattern(),)) for r in rewrites]
+    table = [(r, p if isinstance(p, tuple) else (p,)) for r in rewrites for p in (r.pattern(),)]
+    refused: Reasons = {}
     work = list(module.walk())
     queued = set(work)
     cap = RewritePass.cap * (len(work) + 50)
@@ -134,7 +137,7 @@ def rewrite_greedily(module: Op, rewrites: tuple[RewritePass, ...], context: Pas
         if op.block is None:
             continue
         for r, patterns in table:
-            made = _try(r, patterns, op, context)  # type: ignore[arg-type]
+            made = _try(r, patterns, op, refused)
             if made is None:
                 continue
             counts[r.name] += 1
@@ -147,17 +150,23 @@ def rewrite_greedily(module: Op, rewrites: tuple[RewritePass, ...], context: Pas
                     queued.add(new)
                     work.append(new)
             break
+    for (name, op), reasons in refused.items():
+        if op.block is not None:  # else another match was good, or the op is gone
+            for reason in reasons:
+                context.refuse(name, op, reason)
     for name, n in counts.items():
         context.count(name, n)
     return sum(counts.values())
 
 
-def _try(r: RewritePass, patterns: tuple[P, ...], op: Op, context: PassContext) -> list[Op] | None:
+def _try(r: RewritePass, patterns: tuple[P, ...], op: Op, refused: Reasons) -> list[Op] | None:
+    """The ops to look at next when a match was replaced; else None, with the reasons in `refused`."""
+    reasons = refused[r.name, op] = []
     for p in patterns:
         for m in p.match(op):
             reason = r.check(m)
             if reason is not None:
-                context.refuse(r.name, op, reason)
+                reasons.append(reason)
                 continue
             if op.block is None:
                 raise PassError(f"{op} is in no block")
@@ -165,19 +174,28 @@ def _try(r: RewritePass, patterns: tuple[P, ...], op: Op, context: PassContext) 
             new = r.rewrite(b, m)
             values = new if isinstance(new, tuple) else (new,)
             users = [u for res in op.results for u in res.users]
+            operands = op.operands
             op.replace_with(*values)
             for dead in m.ops[1:]:
                 erase_if_dead(dead)
-            return [*b.made, *(d for v in values if (d := v.definer)), *users]
+            sole_users = [u for v in operands if len(v.uses) == 1 for u in v.users]
+            return [*b.made, *(d for v in values if (d := v.definer)), *users, *sole_users]
     return None
 
 
+def is_dead(op: Op) -> bool:
+    """Whether nothing would miss the op: its results are unused, and it does nothing but compute or read."""
+    if op.has("terminator") or any(r.uses for r in op.results):
+        return False
+    return all(o.has("pure") or o.has("read") for o in op.walk())
+
+
 def erase_if_dead(op: Op) -> None:
-    """Erases a pure op whose results are unused, then what only it used."""
+    """Erases an op that `is_dead`, then what only it used."""
     stack = [op]
     while stack:
         o = stack.pop()
-        if o.block is None or not o.has("pure") or any(r.uses for r in o.results):
+        if o.block is None or not is_dead(o):
             continue
-        stack += [d for v in o.operands if (d := v.definer)]
+        stack += [d for inner in o.walk() for v in inner.operands if (d := v.definer)]
         o.erase()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -177,13 +176,3 @@ class Elu(FloatUnary, name="graph.elu"):
         (x,) = arrays
         with np.errstate(all="ignore"):
             return np.where(x < 0, np.expm1(x), x)
-
-
-class Erf(FloatUnary, name="graph.erf"):
-    """The error function."""
-
-    scalar = "erf"
-
-    def evaluate(self, *arrays: Array) -> Array:
-        (x,) = arrays
-        return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype) if x.size else x

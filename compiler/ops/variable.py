@@ -20,7 +20,7 @@ class Variable(DefinedOp, name="graph.variable"):
         return ()
 
 
-class ReadVariable(DefinedOp, name="graph.read_variable", traits={"effect"}):
+class ReadVariable(DefinedOp, name="graph.read_variable", traits={"effect", "read"}):
     """The present value of a variable."""
 
     variable = Attr(SymbolRef)

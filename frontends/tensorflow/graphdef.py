@@ -8,6 +8,7 @@ rewritten in place while they are in use.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,13 +24,13 @@ from .wire import LEN, VARINT, Source, expect, fields, shorten
 Shape = tuple[int | None, ...] | None
 """Sizes, None for one that is unknown; None for an unknown rank."""
 
-MOST_TEXT = 64 << 20
-"""Bytes of text format that are read: it takes Python some 10 seconds."""
+MOST_TEXT = 4 << 20
+"""Bytes of text format that are read. protobuf needs up to 2 seconds and 130 MB for each MB."""
 
 _NODE, _LIBRARY, _VERSION, _VERSIONS = 1, 2, 3, 4  # in GraphDef
 _FUNCTION = 1  # in FunctionDefLibrary
 _NODE_DEF = 3  # in FunctionDef
-_NODE_STEPS = 5
+_STEPS = {"node": 5, "function": 15, "argument": 4, "func": 3, "shape": 2, "tensor": 2}  # of the budget
 
 
 @dataclass(slots=True)
@@ -124,6 +125,9 @@ def read_graph(what: str | os.PathLike[str] | bytes | bytearray | memoryview) ->
     if kind not in (sniff.Kind.GRAPH, sniff.Kind.GRAPH_TEXT, sniff.Kind.UNKNOWN, sniff.Kind.EMPTY):
         raise FormatError(sniff.explain(kind, "<bytes>" if held else what, wanted="a TensorFlow graph"))
     source = wire.open_source(what)
+    # Objects made here by the million hold no cycles; looking for some would double the time.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         if kind is sniff.Kind.GRAPH_TEXT:
             source = _from_text(source)
@@ -132,6 +136,9 @@ def read_graph(what: str | os.PathLike[str] | bytes | bytearray | memoryview) ->
         raise FormatError(
             f"{source.name}: {error}; the file is damaged or no GraphDef: write it again"
         ) from None
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _from_text(source: Source) -> Source:
@@ -139,7 +146,7 @@ def _from_text(source: Source) -> Source:
     from google.protobuf import text_format
 
     if len(source.view) > MOST_TEXT:
-        raise FormatError(f"expected at most {MOST_TEXT >> 20} MB of text format: save it with as_text=False")
+        raise FormatError(f"expected at most {MOST_TEXT >> 20} MB of text format: save it in binary form")
     try:
         text = str(source.view, "utf-8")
         # Fields that only newer TensorFlow knows are passed over, as they are in binary form.
@@ -165,9 +172,9 @@ class _Reader:
         self.owner = self.key = ""  # the node and attribute at hand, for what constants say later
         self.readers: dict[str, Callable[[Any], Any]] = {
             "s": _text,
-            "i": int,
-            "f": float,
-            "b": bool,
+            "i": _same,
+            "f": _same,
+            "b": _same,
             "type": data_type,
             "shape": self.shape,
             "tensor": self.tensor,
@@ -225,7 +232,7 @@ class _Reader:
         try:
             if not name or not op:
                 raise FormatError(f"expected a name and an op, found {shorten(name)} and {shorten(op)}")
-            self.source.budget.spend(_NODE_STEPS + len(inputs))
+            self.source.budget.spend(_STEPS["node"] + len(inputs))
             inputs = tuple([intern(text, text) for text in inputs])
             attrs = self.attrs(message.attr)
             for self.key, (begin, end) in tensors.items():
@@ -241,27 +248,25 @@ class _Reader:
     def attrs(self, entries: Any) -> dict[str, Any]:
         """Attributes in the order of their names: protobuf's maps have none."""
         self.source.budget.spend(len(entries))
-        intern = self.names.setdefault
         found: dict[str, Any] = {}
         for key in sorted(entries):
             value = entries[key]
             which = value.WhichOneof("value")
             if which is None:
-                # Reading `node.attr["x"]` in Python leaves such entries behind: as good as absent.
-                if value.ByteSize():
-                    raise FormatError(
-                        f"attribute {shorten(key)}: expected a known kind of value, found another"
-                    )
+                self.unset(key, value)
                 continue
-            found[intern(key, key)] = self.value(key, which, value)
+            self.key = key
+            try:
+                found[self.names.setdefault(key, key)] = self.readers[which](getattr(value, which))
+            except FormatError as error:
+                raise FormatError(f"attribute {shorten(key)}: {error}") from None
         return found
 
-    def value(self, key: str, which: str, message: Any) -> Any:
-        self.key = key
-        try:
-            return self.readers[which](getattr(message, which))
-        except FormatError as error:
-            raise FormatError(f"attribute {shorten(key)}: {error}") from None
+    def unset(self, key: str, value: Any) -> None:
+        """Reading `node.attr["x"]` in Python leaves entries without a value behind: as good as absent."""
+        self.source.budget.spend(1)
+        if value.ByteSize():
+            raise FormatError(f"attribute {shorten(key)}: expected a known kind of value, found another")
 
     def sequence(self, message: Any) -> tuple[Any, ...]:
         lists = message.ListFields()
@@ -271,7 +276,7 @@ class _Reader:
             names = " and ".join(descriptor.name for descriptor, _ in lists)
             raise FormatError(f"expected a list of one kind, found {names}")
         descriptor, items = lists[0]
-        self.source.budget.spend(len(items))
+        self.source.budget.spend(len(items) * _STEPS.get(descriptor.name, 1))
         if descriptor.name == "s":
             return _texts(items)
         return tuple(map(self.readers[descriptor.name], items))
@@ -309,28 +314,29 @@ class _Reader:
     def function(self, start: int, stop: int) -> Function:
         """Nodes are taken out one by one, as they may hold large constants; protobuf has the rest."""
         view, budget = self.source.view, self.source.budget
-        bodies: list[tuple[int, int]] = []
-        holes: list[tuple[int, int]] = []
+        bodies: list[tuple[int, int, int]] = []
         for found in fields(view, start, stop, budget):
             if found[0] == _NODE_DEF:
                 expect(found, LEN, "a function's node")
-                holes.append((found[2], found[4]))
-                bodies.append((found[3], found[4]))
+                budget.spend(_STEPS["node"])
+                bodies.append(found[2:])
+        holes = [(begin, end) for begin, _, end in bodies]
         budget.spend_detail(stop - start - sum(end - begin for begin, end in holes))
         message = self.parse("FunctionDef", wire.without(view, start, stop, holes))
         name = message.signature.name
         try:
             if not name:
                 raise FormatError("expected a function with a name, found none")
-            nodes = [self.node(begin, end, index) for index, (begin, end) in enumerate(bodies)]
+            nodes = [self.node(at, end, index) for index, (_, at, end) in enumerate(bodies)]
             return self.assemble(name, message, nodes)
         except FormatError as error:
             raise FormatError(f"function {shorten(name)}: {error}") from None
 
     def assemble(self, name: str, message: Any, nodes: list[Node]) -> Function:
         signature = message.signature
-        entries = len(signature.input_arg) + len(signature.output_arg) + len(signature.attr)
-        self.source.budget.spend(_NODE_STEPS + entries + len(message.ret) + len(message.control_ret))
+        arguments = len(signature.input_arg) + len(signature.output_arg)
+        entries = len(signature.attr) + len(message.ret) + len(message.control_ret)
+        self.source.budget.spend(_STEPS["function"] + _STEPS["argument"] * arguments + 2 * entries)
         self.owner = name
         given = message.arg_attr
         inputs = [
@@ -358,6 +364,10 @@ class _Reader:
             is_ref=message.is_ref,
             attrs=self.attrs(attrs),
         )
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _text(data: bytes) -> str | bytes:

@@ -30,6 +30,7 @@ MOST_DIMENSIONS = 64
 _DTYPE, _SHAPE, _CONTENT, _STRINGS = 1, 2, 4, 8  # in TensorProto
 _DIM, _UNKNOWN_RANK = 2, 3  # in TensorShapeProto
 _SIZE = 1  # in Dim
+_STEPS = 10  # what the budget is charged for a constant
 _BYTES_OBJECT = 48  # what an element of an object array takes besides its bytes
 _BLOCK = 1 << 20
 
@@ -113,7 +114,8 @@ class Tensor:
         """Read the TensorProto in source.view[start:stop]; `place` is node and attribute, for messages."""
         self._source, self._bounds, self._place = source, (start, stop), place
         self._array: Array | None = None
-        self._content = source.view[:0]
+        self._content = (0, 0)
+        source.budget.spend(_STEPS)
         number = 0
         sizes: list[int] = []
         for field in fields(source.view, start, stop, source.budget):
@@ -124,7 +126,7 @@ class Tensor:
                 _read_shape(source, field, sizes)
             elif field[0] == _CONTENT:
                 expect(field, LEN, "tensor_content")
-                self._content = source.view[field[3] : field[4]]
+                self._content = field[3:]
         self.dtype: DType | OtherType = data_type(number)
         self.shape: tuple[int, ...] = tuple(sizes)
 
@@ -170,8 +172,9 @@ class Tensor:
             )
         held = np.dtype(encoding.held)
         self._check_extent(held.itemsize)
-        if len(self._content):
-            values = self._whole(self._content, held)
+        content = self._source.view[slice(*self._content)]
+        if len(content):
+            values = self._whole(content, held)
         elif self.size:
             values = self._listed(encoding, held)
         else:
@@ -208,7 +211,7 @@ class Tensor:
             self._check_count(len(stream) // held.itemsize)
             return _native(np.frombuffer(stream, held))
         octets = np.frombuffer(stream, np.uint8)
-        count = sum(np.count_nonzero(octets[at : at + _BLOCK] < 0x80) for at in range(0, len(octets), _BLOCK))
+        count = _count_varints(octets)
         self._check_count(count)
         self._source.budget.spend_expand(count * held.itemsize)
         values = np.empty(count, held)
@@ -236,7 +239,7 @@ class Tensor:
             joined += part
         if joined is not None:
             return memoryview(joined)
-        return self._content if first is None else first
+        return memoryview(b"") if first is None else first
 
     def _occurrences(self, number: int) -> Iterator[Field]:
         for field in fields(self._source.view, *self._bounds, self._source.budget):
@@ -271,8 +274,9 @@ class Tensor:
 
     def _decode_strings(self) -> Array:
         self._check_extent(8)
-        if len(self._content):
-            strings = self._packed_strings(self._content)
+        content = self._source.view[slice(*self._content)]
+        if len(content):
+            strings = self._packed_strings(content)
         elif self.size:
             strings = [self._string(field) for field in self._occurrences(_STRINGS)]
         else:
@@ -346,6 +350,11 @@ def _native(values: Array) -> Array:
     if sys.byteorder == "little":
         return values
     return values.astype(values.dtype.newbyteorder("="))
+
+
+def _count_varints(octets: Array) -> int:
+    starts = range(0, len(octets), _BLOCK)
+    return sum(int(np.count_nonzero(octets[at : at + _BLOCK] < 0x80)) for at in starts)
 
 
 def _varint_blocks(octets: Array) -> Iterator[Array]:

@@ -30,13 +30,13 @@ MOST_DETAIL = 8 << 20
 _TENSOR, _ATTR, _KEY, _VALUE = 8, 5, 1, 2
 
 
-@dataclass
+@dataclass(slots=True)
 class Budget:
     """What reading one file may still cost; a file that claims more is refused, whatever it holds.
 
-    `steps` counts fields walked and values decoded, about a microsecond each; `detail` the bytes of
-    names and attributes, which become Python objects; `expand` the bytes of arrays that are not views
-    into the file.
+    `steps` are microseconds, roughly: one for each field walked and value decoded, more for what takes
+    longer. A million nodes of the usual size are within it. `detail` counts the bytes of names and
+    attributes, which become Python objects; `expand` the bytes of arrays that are not views of the file.
     """
 
     steps: int = 10_000_000
@@ -65,7 +65,7 @@ class Budget:
             raise FormatError(f"expected constants in proportion to the file, found {count} bytes more")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """A file being read: its name for messages, its bytes, and what it may still cost."""
 

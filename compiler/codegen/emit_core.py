@@ -1,0 +1,251 @@
+"""The core of the emitter: LLVM text, scopes, and index arithmetic in affine form.
+
+Kernels run through no LLVM mid-level passes, so the text has to be good as it is. Integer and address
+arithmetic is therefore placed by the emitter itself: each pure instruction goes to the outermost loop in which
+its operands exist, and is written once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...runtime.errors import UnsupportedError
+from ...runtime.spec import DType
+from ..ir.core import Op, Value
+from ..ir.dims import Dim, Sym
+from ..ir.types import IndexType, MemRefType, ScalarType, Type, VectorType
+from ..target import Target
+
+_SCALARS = {"f32": "float", "f64": "double", "f16": "half", "bf16": "bfloat"}
+
+
+def llvm_scalar(dtype: DType) -> str:
+    """The LLVM type of one element in a register."""
+    if dtype.is_float:
+        return _SCALARS[dtype.name]
+    return f"i{dtype.bits}"
+
+
+@dataclass
+class Scope:
+    """Text being written: the body of a function, a loop or a branch."""
+
+    label: str
+    lines: list[str] = field(default_factory=list[str])
+    known: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Affine:
+    """An index: constant + Σ coefficient · name."""
+
+    terms: tuple[tuple[str, int], ...] = ()
+    constant: int = 0
+
+    def plus(self, other: Affine, factor: int = 1) -> Affine:
+        terms = dict(self.terms)
+        for name, c in other.terms:
+            terms[name] = terms.get(name, 0) + c * factor
+        kept = tuple((n, c) for n, c in sorted(terms.items()) if c)
+        return Affine(kept, self.constant + other.constant * factor)
+
+    def times(self, factor: int) -> Affine:
+        return Affine().plus(self, factor)
+
+
+@dataclass
+class Vec:
+    """A vector as registers: `rows` lists, each of chunks of at most the target's lanes."""
+
+    type: VectorType
+    rows: list[list[str]]
+
+
+@dataclass
+class Scalars:
+    """A rank-1 vector whose elements are separate scalars: a column of the left operand of a product."""
+
+    type: VectorType
+    items: list[str]
+
+
+@dataclass
+class Mem:
+    """A buffer: base pointer and type; sizes and strides are evaluated from the type's symbols."""
+
+    pointer: str
+    type: MemRefType
+
+
+class EmitterBase:
+    """State of one function's emission."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.lanes = target.lanes
+        self.scopes: list[Scope] = [Scope("entry")]
+        self.values: dict[Value, Any] = {}
+        self.depths: dict[str, int] = {}
+        self.symbols: dict[str, Affine] = {}
+        self.declared: dict[str, str] = {}
+        self._names = 0
+        self._labels = 0
+
+    # names, scopes, lines
+
+    def fresh(self, depth: int | None = None) -> str:
+        self._names += 1
+        name = f"%v{self._names}"
+        self.depths[name] = len(self.scopes) - 1 if depth is None else depth
+        return name
+
+    def label(self, stem: str) -> str:
+        self._labels += 1
+        return f"{stem}{self._labels}"
+
+    @property
+    def scope(self) -> Scope:
+        return self.scopes[-1]
+
+    def line(self, text: str) -> None:
+        self.scope.lines.append("  " + text)
+
+    def emit(self, text: str) -> str:
+        """An instruction that stays where it is; its result."""
+        name = self.fresh()
+        self.scope.lines.append(f"  {name} = {text}")
+        return name
+
+    def pure(self, text: str, *operands: str) -> str:
+        """An instruction without effects or traps: placed as far out as its operands allow, written once."""
+        depth = max((self.depths.get(o, 0) for o in operands), default=0)
+        scope = self.scopes[depth]
+        known = scope.known.get(text)
+        if known is None:
+            known = self.fresh(depth)
+            scope.lines.append(f"  {known} = {text}")
+            scope.known[text] = known
+        return known
+
+    def open(self, label: str) -> None:
+        self.scopes.append(Scope(label))
+
+    def close(self) -> Scope:
+        return self.scopes.pop()
+
+    # index arithmetic
+
+    def index(self, v: Value | int) -> Affine:
+        """The affine form of an index value."""
+        if isinstance(v, int):
+            return Affine((), v)
+        have = self.values[v]
+        return have if isinstance(have, Affine) else Affine(((have, 1),))
+
+    def materialize(self, a: Affine) -> str:
+        """An index as one operand."""
+        by_depth = sorted(a.terms, key=lambda t: (self.depths.get(t[0], 0), t[0]))
+        total = ""
+        for name, c in by_depth:
+            part = name if c == 1 else self.pure(f"mul i64 {name}, {c}", name)
+            total = part if not total else self.pure(f"add i64 {total}, {part}", total, part)
+        if not total:
+            return str(a.constant)
+        return total if not a.constant else self.pure(f"add i64 {total}, {a.constant}", total)
+
+    def operand(self, v: Value) -> str:
+        """A scalar or index value as one operand."""
+        have = self.values[v]
+        return self.materialize(have) if isinstance(have, Affine) else have
+
+    def dim(self, d: Dim) -> Affine:
+        """A dimension of a type, from the function's symbols."""
+        if isinstance(d, int):
+            return Affine((), d)
+        total = Affine()
+        for factors, c in d.terms.items():
+            part = Affine((), 1)
+            for f in factors:
+                part = self.multiply(part, self._atom(d, f))
+            total = total.plus(part, c)
+        return total
+
+    def _atom(self, d: Sym, factor: str) -> Affine:
+        atom = d.atoms[factor]
+        if not atom.args:
+            if atom.name not in self.symbols:
+                raise UnsupportedError(f"the size {atom.name!r} is not an argument of the kernel")
+            return self.symbols[atom.name]
+        a, b = (self.materialize(self.dim(x)) for x in atom.args)
+        if atom.name == "floordiv":
+            # sizes are not negative and divisors positive
+            return Affine(((self.pure(f"udiv i64 {a}, {b}", a, b), 1),))
+        return Affine(((self.pure(f"call i64 @llvm.s{atom.name}.i64(i64 {a}, i64 {b})", a, b), 1),))
+
+    def multiply(self, a: Affine, b: Affine) -> Affine:
+        if not a.terms:
+            return b.times(a.constant)
+        if not b.terms:
+            return a.times(b.constant)
+        x, y = self.materialize(a), self.materialize(b)
+        return Affine(((self.pure(f"mul i64 {x}, {y}", x, y), 1),))
+
+    # memory
+
+    def address(self, mem: Mem, indices: list[Affine]) -> str:
+        """The address of an element. Terms are added loop by loop, outermost first, the constant last, so
+        that neighbouring elements differ in the displacement alone."""
+        size = mem.type.dtype.size
+        total = self.dim(mem.type.offset)
+        for i, stride in zip(indices, mem.type.element_strides, strict=True):
+            total = total.plus(self.multiply(i, self.dim(stride)))
+        pointer = mem.pointer
+        by_depth: dict[int, list[tuple[str, int]]] = {}
+        for name, c in total.terms:
+            by_depth.setdefault(self.depths.get(name, 0), []).append((name, c))
+        for depth in sorted(by_depth):
+            pointer = self._advance(pointer, by_depth[depth], size)
+        if total.constant:
+            pointer = self.pure(f"getelementptr i8, ptr {pointer}, i64 {total.constant * size}", pointer)
+        return pointer
+
+    def _advance(self, pointer: str, terms: list[tuple[str, int]], size: int) -> str:
+        if len(terms) == 1:
+            ((name, c),) = terms
+            if c * size in (1, 2, 4, 8):
+                return self.pure(f"getelementptr i{8 * c * size}, ptr {pointer}, i64 {name}", pointer, name)
+        offset = self.materialize(Affine(tuple((n, c * size) for n, c in terms)))
+        return self.pure(f"getelementptr i8, ptr {pointer}, i64 {offset}", pointer, offset)
+
+    def memory(self, v: Value) -> Mem:
+        have = self.values[v]
+        if not isinstance(have, Mem):
+            raise UnsupportedError(f"{v.type} is no buffer")
+        return have
+
+    # vectors
+
+    def widths(self, columns: int) -> list[int]:
+        """Chunks of a row of `columns` elements."""
+        full, rest = divmod(columns, self.lanes)
+        return [self.lanes] * full + ([rest] if rest else [])
+
+    def vector_type(self, dtype: DType, width: int) -> str:
+        return f"<{width} x {llvm_scalar(dtype)}>"
+
+    def llvm_type(self, t: Type) -> str:
+        if isinstance(t, IndexType):
+            return "i64"
+        if isinstance(t, ScalarType):
+            return llvm_scalar(t.dtype)
+        if isinstance(t, MemRefType):
+            return "ptr"
+        raise UnsupportedError(f"{t} has no LLVM type of its own")
+
+    def declare(self, name: str, signature: str) -> None:
+        """Notes an external function: `signature` is its declaration with the name."""
+        self.declared[name] = signature
+
+    def unsupported(self, op: Op, why: str) -> UnsupportedError:
+        return UnsupportedError(f"the code generator cannot emit {op.name} ({op.location}): {why}", [op.name])

@@ -1,0 +1,87 @@
+"""The one emitter: walks a loops-level function and writes LLVM text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...runtime.errors import UnsupportedError
+from ..ir.core import Op
+from ..ir.types import IndexType, MemRefType
+from ..kernels import dialect_arith as arith
+from ..target import Target
+from .emit_control import ControlEmitter
+from .emit_core import Affine, Mem
+from .emit_parallel import ParallelEmitter
+
+Handler = Callable[[ControlEmitter, Op], None]
+
+HANDLERS: dict[str, Any] = {
+    "arith.constant": ControlEmitter.arith_constant,
+    "arith.negf": ControlEmitter.arith_negf,
+    "arith.cmpi": ControlEmitter.arith_cmpi,
+    "arith.cmpf": ControlEmitter.arith_cmpf,
+    "arith.select": ControlEmitter.arith_select,
+    "math.fma": ControlEmitter.math_fma,
+    **{c.name: ControlEmitter.arith_integer for c in arith.INTEGER.values()},
+    **{c.name: ControlEmitter.arith_float for c in arith.FLOAT.values()},
+    **{c.name: ControlEmitter.arith_convert for c in arith.CONVERSIONS.values()},
+    **{c.name: ControlEmitter.math_unary for c in arith.MATH_UNARY.values()},
+    "memref.load": ControlEmitter.memref_load,
+    "memref.store": ControlEmitter.memref_store,
+    "memref.atomic_rmw": ControlEmitter.memref_atomic_rmw,
+    "memref.view": ControlEmitter.memref_view,
+    "memref.reinterpret_cast": ControlEmitter.memref_reinterpret_cast,
+    "vector.load": ControlEmitter.vector_load,
+    "vector.store": ControlEmitter.vector_store,
+    "vector.broadcast": ControlEmitter.vector_broadcast,
+    "vector.shape_cast": ControlEmitter.vector_shape_cast,
+    "vector.extract": ControlEmitter.vector_extract,
+    "vector.outerproduct": ControlEmitter.vector_outerproduct,
+    "vector.reduction": ControlEmitter.vector_reduction,
+    "vector.transfer_read": ControlEmitter.vector_transfer_read,
+    "vector.transfer_write": ControlEmitter.vector_transfer_write,
+    "scf.for": ControlEmitter.scf_for,
+    "scf.if": ControlEmitter.scf_if,
+    "scf.while": ControlEmitter.scf_while,
+    "scf.index_switch": ControlEmitter.scf_index_switch,
+    "scf.parallel": ParallelEmitter.scf_parallel,
+    "func.call": ControlEmitter.func_call,
+}
+
+SYMBOL = "kern.symbol"
+
+
+class FunctionEmitter(ParallelEmitter):
+    """Emits one function; `text` holds it, `extra` the functions that parallel loops became."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.attributes = f'"target-cpu"="{target.cpu}" nounwind'
+
+    def op(self, op: Op) -> None:
+        handler = HANDLERS.get(op.name)
+        if handler is None:
+            raise UnsupportedError(f"the code generator has no handler for {op.name}", [op.name])
+        handler(self, op)
+
+    def function(self, func: Op, linkage: str = "internal") -> str:
+        """The text of a loops-level func.func; its arguments keep their order: pointers and 64-bit sizes."""
+        self.name = func.attributes["sym_name"]
+        params = []
+        for i, (arg, attrs) in enumerate(zip(func.body.args, func.attributes["arg_attrs"], strict=True)):
+            name = f"%a{i}"
+            self.depths[name] = 0
+            if isinstance(arg.type, MemRefType):
+                self.values[arg] = Mem(name, arg.type)
+            elif isinstance(arg.type, IndexType):
+                self.values[arg] = Affine(((name, 1),))
+                if SYMBOL in attrs:
+                    self.symbols[attrs[SYMBOL]] = Affine(((name, 1),))
+            else:
+                self.values[arg] = name
+            params.append(f"{self.llvm_type(arg.type)} {name}")
+        self.block(func.body)
+        self.line("ret void")
+        body = "\n".join(["entry:", *self.scope.lines])
+        return f"define {linkage} void @{self.name}({', '.join(params)}) {self.attributes} {{\n{body}\n}}\n"
