@@ -165,7 +165,7 @@ _TEXT: tuple[tuple[str, Kind], ...] = (
     (r"model_checkpoint_path *:", Kind.CHECKPOINT),
     (r"ir_version *:", Kind.ONNX),
 )
-_BLANK = re.compile(rb"(?:\s+|#[^\n=]*\n)*")
+_BLANK = re.compile(rb"(?:\s+|#(?!\w+ *=)[^\n]*\n)*")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 

@@ -146,10 +146,15 @@ class VectorEmitter(ArithEmitter):
             raise self.unsupported(op, "shape casts give vectors")
         if isinstance(have, Scalars):
             self.values[op.result] = Scalars(kind, have.items)
-        elif isinstance(have, Vec) and have.type.shape[-1] == kind.shape[-1]:
-            self.values[op.result] = Vec(kind, have.rows)
+        elif isinstance(have, Vec) and self._same_chunks(have.type.shape[-1], kind.shape[-1]):
+            flat = [c for row in have.rows for c in row]
+            n = len(self.widths(kind.shape[-1]))
+            self.values[op.result] = Vec(kind, [flat[i : i + n] for i in range(0, len(flat), n)])
         else:
             raise self.unsupported(op, f"{have.type} to {kind}")
+
+    def _same_chunks(self, a: int, b: int) -> bool:
+        return a == b or (a % self.lanes == 0 and b % self.lanes == 0)
 
     def vector_extract(self, op: Op) -> None:
         have, position = self.values[op.operands[0]], op.attributes["position"]

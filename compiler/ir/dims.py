@@ -146,7 +146,7 @@ def _call(name: str, *args: Dim) -> Sym:
 
 
 def floordiv(a: Dim, b: Dim) -> Dim:
-    """floor(a / b) for b > 0; what divides exactly is taken out, the rest stays as one atom."""
+    """floor(a / b) for b > 0; whole multiples of b are taken out, the rest stays as one atom."""
     if isinstance(a, int) and isinstance(b, int):
         return a // b
     if b == 1 or a == 0:
@@ -159,10 +159,11 @@ def floordiv(a: Dim, b: Dim) -> Dim:
     rest: dict[Monomial, int] = {}
     for m, c in _terms(a).items():
         q = _divide_monomial(m, mb)
-        if q is None or c % cb:
-            rest[m] = c
-        else:
-            exact[q] = c // cb
+        quotient, remainder = divmod(c, cb) if q is not None else (0, c)
+        if q is not None and quotient:
+            exact[q] = quotient
+        if remainder:
+            rest[m] = remainder
     atoms = {**_atoms(a), **_atoms(b)}
     whole, left = _make(exact, atoms), _make(rest, atoms)
     if isinstance(left, int) and isinstance(b, int):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..ir.core import Value
-from ..ir.types import VectorType
 from . import dialect_memory as mem
 from .build import Index, LoopBuilder
 
@@ -66,5 +65,14 @@ def accumulate(
     return nest(0, [], acc)
 
 
-def tile_type(acc: Value) -> VectorType:
-    return mem.vector(acc)
+def accumulate_dynamic(
+    b: LoopBuilder,
+    acc: Value,
+    count: Index,
+    left: Callable[[Sequence[Index]], Value],
+    right: Callable[[Sequence[Index]], Value],
+) -> Value:
+    """The same over one loop of a length known at run time; nothing is unrolled."""
+    with b.loop(0, count, 1, [acc]) as loop:
+        loop.yielded = (b(mem.OuterProduct, left([loop.iv]), right([loop.iv]), loop.carried[0]),)
+    return loop.results[0]

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...runtime.errors import DTypeError
-from ...runtime.spec import DType, boolean
+from ...runtime.spec import DType, bf16, boolean
 from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
 from .base import GraphOp, Scalars, broadcast_shapes, same_dtype, tensor
+from .bfloat16 import narrow
 
 
 class Unary(GraphOp, name="", traits={"pointwise"}):
@@ -269,4 +270,6 @@ class Cast(GraphOp, name="graph.cast", traits={"pointwise"}):
         with np.errstate(all="ignore"):
             if self.dtype == boolean:
                 return x != 0
+            if self.dtype == bf16:
+                return narrow(x if x.dtype.kind == "f" else x.astype(np.float64))
             return x.astype(self.dtype.numpy)

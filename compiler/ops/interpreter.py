@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from ...runtime.errors import ExecutionError, InputError, ShapeError, UnsupportedError
+from ...runtime.spec import bf16
 from ..ir.attributes import Array
 from ..ir.core import Block, Op, Value
 from ..ir.dims import Sym, evaluate_dim, parse_dim, symbols_of
 from ..ir.types import TensorType
 from .base import GraphOp
+from .bfloat16 import narrow, widen
 from .builtin import FuncOp, functions
 from .control import If, While
 from .variable import AssignVariable, ReadVariable, initial_values
@@ -106,14 +108,21 @@ class Interpreter:
 
 def evaluate(op: GraphOp, args: Sequence[Array], env: Mapping[str, int]) -> tuple[Array, ...]:
     """The results of one op for concrete operands, in the types it declares."""
+    given = [_computable(a, v) for a, v in zip(args, op.operands, strict=True)]
     try:
-        out = op.evaluate_dims(env, *args) if op.has("symbolic") else op.evaluate(*args)
+        with np.errstate(all="ignore"):
+            out = op.evaluate_dims(env, *given) if op.has("symbolic") else op.evaluate(*given)
     except ZeroDivisionError as e:
         raise ExecutionError(f"{op.location}: {e}", "ARITH") from e
     except IndexError as e:
         raise ExecutionError(f"{op.location}: {e}", "INDEX") from e
     results = out if isinstance(out, tuple) else (out,)
     return tuple(_as_declared(r, v, args) for r, v in zip(results, op.results, strict=True))
+
+
+def _computable(array: Array, value: Value) -> Array:
+    is_bf16 = isinstance(value.type, TensorType) and value.type.dtype == bf16
+    return widen(array) if is_bf16 and array.dtype == np.uint16 else array
 
 
 def _as_declared(array: Array, value: Value, args: Sequence[Array]) -> Array:
@@ -124,7 +133,9 @@ def _as_declared(array: Array, value: Value, args: Sequence[Array]) -> Array:
     if not isinstance(kind, TensorType) or array.dtype == kind.dtype.numpy:
         return array
     wide = array.dtype == np.float64 and kind.dtype.is_float and any(a.dtype == np.float64 for a in args)
-    return array if wide else array.astype(kind.dtype.numpy)
+    if wide:
+        return array
+    return narrow(array) if kind.dtype == bf16 else array.astype(kind.dtype.numpy)
 
 
 def bind_symbols(func: FuncOp, inputs: Sequence[Array]) -> dict[str, int]:

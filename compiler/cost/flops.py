@@ -1,0 +1,37 @@
+"""Floating-point operations and bytes of graph ops, as dimensions."""
+
+from __future__ import annotations
+
+from ..ir.core import Op
+from ..ir.dims import Dim, product
+from ..ir.types import TensorType
+from ..ops.base import tensor
+from ..ops.conv import Conv2D
+from ..ops.matmul import MatMul
+from ..ops.pool import AvgPool2D, MaxPool2D
+from ..ops.reduce import Reduce
+
+
+def flops(op: Op) -> Dim:
+    """Operations of one op: two for each multiply-add, one for each element of anything else."""
+    if isinstance(op, Conv2D):
+        return 2 * tensor(op.result).size * product(tensor(op.w).shape[:3])
+    if isinstance(op, MatMul):
+        x = tensor(op.x)
+        return 2 * tensor(op.result).size * x.shape[-2 if op.transpose_x else -1]
+    if isinstance(op, (MaxPool2D, AvgPool2D)):
+        return tensor(op.result).size * product(op.kernel)
+    if isinstance(op, Reduce):
+        return tensor(op.x).size
+    if op.has("pointwise"):
+        return tensor(op.result).size
+    return 0
+
+
+def bytes_moved(op: Op) -> Dim:
+    """Bytes of operands and results, each counted once."""
+    total: Dim = 0
+    for v in dict.fromkeys((*op.operands, *op.results)):
+        if isinstance(v.type, TensorType):
+            total = total + v.type.size * v.type.dtype.size
+    return total

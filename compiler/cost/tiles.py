@@ -1,0 +1,50 @@
+"""How a product's result is cut into accumulator tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..target import Target
+
+PANEL = 32
+"""Columns of a panel of packed weights, on every target."""
+
+
+@dataclass(frozen=True)
+class RowTiles:
+    """`count` tiles of `rows`, then `rest_count` of `rows - 1`."""
+
+    rows: int
+    count: int
+    rest_count: int
+
+
+def split_rows(total: int, most: int) -> RowTiles:
+    """Cuts `total` rows into as few tiles of at most `most` rows as possible, equal but for one row."""
+    tiles = -(-total // most)
+    rows = -(-total // tiles)
+    rest = rows * tiles - total
+    return RowTiles(rows, tiles - rest, rest)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of tiles: `full` groups of `width`, then one of `tail_width` of which `tail` are real."""
+
+    width: int
+    full: int
+    tail: int
+    tail_width: int
+
+
+def split_columns(total: int, width: int, lanes: int) -> Columns:
+    """Groups of `width` columns. A tail wider than a panel takes whole panels."""
+    full, tail = divmod(total, width)
+    unit = PANEL if tail > PANEL else lanes
+    return Columns(width, full, tail, -(-tail // unit) * unit)
+
+
+def tile_cycles(target: Target, rows: int, vectors: int) -> float:
+    """Cycles of one step of a tile: bound by multiply-adds, by loads, by latency, or by the loop."""
+    fma = rows * vectors / target.fma_per_cycle
+    return max(fma, (rows + vectors) / 2, 4.5, 3.2 * vectors) + 0.5

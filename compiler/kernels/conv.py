@@ -1,0 +1,213 @@
+"""Direct convolution: the outer-product microkernel over output pixels and output channels.
+
+Input [n, H, W, C] already padded, weights packed [panels, KH, KW * C, 32]. For undilated columns the KW * C
+numbers under a window row are consecutive in memory, so they are one summed dimension. A tile is `ty` rows
+of `tx` pixels; the weight panel is the outer loop, pixels the inner ones, so that a panel stays in cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..cost.tiles import PANEL, RowTiles, split_columns, split_rows
+from ..ir.core import Value
+from ..ir.types import MemRefType
+from ..ops.builtin import FuncOp
+from ..target import Target
+from . import dialect_memory as mem
+from .build import Index
+from .dialect_arith import SelectOp
+from .dialect_kern import Kernel
+from .family import KernelBuilder, leading_bias, lowers, zero_row
+from .tiles import UNROLL, Depth, accumulate
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Static facts of one direct convolution, from the kernel's types and literals."""
+
+    x: MemRefType
+    y: MemRefType
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+
+    @property
+    def channels(self) -> int:
+        return int(self.x.shape[3])  # type: ignore[arg-type]
+
+    @property
+    def columns(self) -> int:
+        return int(self.y.shape[3])  # type: ignore[arg-type]
+
+
+def shape_of(kernel: Kernel) -> Shape:
+    p = kernel.params
+    return Shape(
+        kernel.inputs[0], kernel.outputs[0], tuple(p["kernel"]), tuple(p["strides"]), tuple(p["dilations"])
+    )
+
+
+@lowers("conv2d")
+def lower_conv(kernel: Kernel, target: Target) -> FuncOp:
+    """The function `(x, w, extras…, y, symbols…, lo, hi)`; its parallel range is images x row blocks, or
+    panels."""
+    return _ConvLowering(kernel, target).function()
+
+
+class _ConvLowering:
+    def __init__(self, kernel: Kernel, target: Target) -> None:
+        self.kernel = kernel
+        self.s = shape_of(kernel)
+        self.b = KernelBuilder(kernel)
+        p: dict[str, Any] = kernel.params
+        self.tile_rows, vectors = p["tile"]
+        self.by_panels = p["split"] == "panels"
+        self.columns = split_columns(self.s.columns, vectors * target.lanes, target.lanes)
+        self.ty = p["rows_per_tile"]
+        self.chunk = p["chunk"]
+        self.dtype = self.s.x.dtype
+        self.packed = bool(p["packed"])
+        if not self.packed:
+            kh, kw, c, o = kernel.inputs[1].shape
+            self.weights = self.b.reinterpret(self.b.inputs[1], (kh, kw * c, o), (kw * c * o, o, 1))
+        self.x = self._windows()
+        self.y = self.b.outputs[0]
+        self.bias = leading_bias(kernel, 2)
+
+    def _windows(self) -> Value:
+        """x as [n, input row, row of the tile, output column, kernel column, numbers under a window row];
+        the windows overlap."""
+        s, b = self.s, self.b
+        n, h = s.x.shape[:2]
+        image, row, pixel, _ = s.x.element_strides
+        kw, step, dil = s.kernel[1], s.strides[1], s.dilations[1]
+        dense = kw == 1 or (dil == 1 and pixel == s.channels)
+        inner = kw * s.channels if dense else s.channels
+        self.kw_loops = 1 if dense else kw
+        return b.reinterpret(
+            b.inputs[0],
+            (n, h, self.ty, s.y.shape[2], self.kw_loops, inner),
+            (image, row, row * s.strides[0], pixel * step, pixel * dil, 1),
+        )
+
+    def function(self) -> FuncOp:
+        b, s = self.b, self.s
+        blocks = b.div(b.add(b.dim(s.y.shape[1]), self.ty - 1), self.ty)
+        if self.by_panels:
+            units = b.mul(b.dim(s.y.shape[0]), blocks)
+            self._column_range(b.lo, b.hi, lambda column, width: self._units(0, units, blocks, column, width))
+        else:
+            with b.loop(b.lo, b.hi, self.chunk) as chunk:
+                end = b.min(b.add(chunk.iv, self.chunk), b.hi)
+                self._column_range(
+                    0,
+                    self.columns.full + (1 if self.columns.tail else 0),
+                    lambda column, width: self._units(chunk.iv, end, blocks, column, width),
+                )
+        return b.finish()
+
+    def _column_range(self, lo: Index, hi: Index, run: Callable[[Index, int], None]) -> None:
+        """`run(first column, width)` for groups lo..hi; the last group may be narrower."""
+        b, c = self.b, self.columns
+        with b.loop(lo, b.min(hi, c.full)) as group:
+            run(b.mul(group.iv, c.width), c.width)
+        if c.tail:
+            last = c.full * c.width
+            if isinstance(hi, int):
+                run(last, c.tail_width)
+            else:
+                with b.when(b.compare("sgt", hi, c.full)):
+                    run(last, c.tail_width)
+
+    def _units(self, lo: Index, hi: Index, blocks: Index, column: Index, width: int) -> None:
+        b = self.b
+        inside = not isinstance(column, int) or column + width <= self.s.columns
+        start = self._initial(column, width, inside)
+        with b.loop(lo, hi) as unit:
+            image, block = b.div(unit.iv, blocks), b.rem(unit.iv, blocks)
+            self._block(image, b.mul(block, self.ty), column, width, inside, start)
+
+    def _initial(self, column: Index, width: int, inside: bool) -> Value:
+        """The row that accumulators start from: the bias, or zeros."""
+        b = self.b
+        if self.bias is None:
+            return zero_row(b, width, self.dtype)
+        bias = b.inputs[2]
+        rank = mem.memref(bias).rank
+        return b.read(bias, [*[0] * (rank - 1), column], (width,), (rank - 1,), inside)
+
+    def _block(self, image: Index, row: Index, column: Index, width: int, inside: bool, start: Value) -> None:
+        """All tiles of one block of `ty` output rows; the last block may have fewer."""
+        b, height = self.b, self.s.y.shape[1]
+        rest = height % self.ty if isinstance(height, int) else 0
+        if self.ty == 1 or rest == 0:
+            self._row_tiles(image, row, self.ty, column, width, inside, start)
+            return
+        whole = b.compare("sle", b.add(row, self.ty), b.dim(height))
+        blocks = b.switch(b(SelectOp, whole, b.idx(1), b.idx(0)), [1])
+        for rows, block in ((rest, blocks[0]), (self.ty, blocks[1])):
+            with b.filling(block):
+                self._row_tiles(image, row, rows, column, width, inside, start)
+
+    def _row_tiles(
+        self, image: Index, row: Index, rows: int, column: Index, width: int, inside: bool, start: Value
+    ) -> None:
+        b, total = self.b, self.s.y.shape[2]
+
+        def tile(x: Index, pixels: int) -> None:
+            self._tile(image, row, x, rows, pixels, column, width, inside, start)
+
+        if not isinstance(total, int):
+            self._dynamic_row(b.dim(total), tile)
+            return
+        cut: RowTiles = split_rows(total, max(self.tile_rows // rows, 1))
+        with b.loop(0, cut.count * cut.rows, cut.rows) as x:
+            tile(x.iv, cut.rows)
+        if cut.rest_count:
+            first = cut.count * cut.rows
+            with b.loop(first, total, cut.rows - 1) as x:
+                tile(x.iv, cut.rows - 1)
+
+    def _dynamic_row(self, total: Index, tile: Callable[[Index, int], None]) -> None:
+        """A row of unknown length: full tiles, then one of what is left."""
+        b, most = self.b, self.tile_rows
+        whole = b.mul(b.div(total, most), most)
+        with b.loop(0, whole, most) as x:
+            tile(x.iv, most)
+        blocks = b.switch(b.sub(total, whole), range(1, most))
+        for pixels, block in enumerate(blocks):
+            if pixels:
+                with b.filling(block):
+                    tile(whole, pixels)
+
+    def _tile(
+        self, image: Index, row: Index, x: Index, rows: int, pixels: int, column: Index, width: int,
+        inside: bool, start: Value,
+    ) -> None:  # fmt: skip
+        b, s = self.b, self.s
+        acc = b.splat(start, (rows * pixels, width))
+        top = b.mul(row, s.strides[0])
+        panel, offset = b.div(column, PANEL), b.rem(column, PANEL)
+
+        def left(k: Sequence[Index]) -> Value:
+            at = [image, b.add(top, b.mul(k[0], s.dilations[0])), 0, x, k[1], k[2]]
+            if rows == 1:
+                return b.read(self.x, at, (pixels,), (3,))
+            return b.shape_cast(b.read(self.x, at, (rows, pixels), (2, 3)), (rows * pixels,))
+
+        def right(k: Sequence[Index]) -> Value:
+            inner = k[2] if self.kw_loops == 1 else b.add(b.mul(k[1], s.channels), k[2])
+            if not self.packed:
+                return b.read(self.weights, [k[0], inner, column], (width,), (2,), inside)
+            return b.read(b.inputs[1], [panel, k[0], inner, offset], (width,), (3,))
+
+        count = s.kernel[1] * s.channels if self.kw_loops == 1 else s.channels
+        depths = [Depth(s.kernel[0]), Depth(self.kw_loops), Depth(count, UNROLL)]
+        acc = accumulate(b, acc, depths, left, right)
+        where = [image, row, x, column]
+        shape, axes = ((pixels, width), (2, 3)) if rows == 1 else ((rows, pixels, width), (1, 2, 3))
+        acc = b.shape_cast(acc, shape)
+        b.write(b.apply(2, acc, where, shape, axes, inside, self.bias), self.y, where, axes, inside)

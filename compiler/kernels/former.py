@@ -1,0 +1,246 @@
+"""From graph ops to kernel calls: the state of one function's conversion.
+
+Buffers take the place of tensors. Results of the function are written straight into the caller's buffers where
+that is possible, reshapes are views, and calls that need the same code share a kernel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...runtime.errors import UnsupportedError
+from ...runtime.spec import DType
+from ..cost.flops import bytes_moved, flops
+from ..ir.attributes import Array, Dense, SymbolRef
+from ..ir.core import Block, Builder, Op, Region, Value
+from ..ir.dims import Dim, Sym, substitute, symbols_of
+from ..ir.location import Location
+from ..ir.printer import print_op
+from ..ir.types import MemRefType, TensorType, Type
+from ..ops.base import tensor
+from ..ops.control import Yield
+from ..target import Target
+from .body import signless
+from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernView
+from .dialect_memory import memref
+
+#: a task should be worth about this long
+TASK_NS = 20_000
+#: rough speed of one thread, for deciding how much a task is
+FLOPS_PER_NS, BYTES_PER_NS = 60, 15
+
+
+def buffer_type(t: TensorType) -> MemRefType:
+    """The buffer of a tensor."""
+    return MemRefType(t.shape, signless(t.dtype))
+
+
+@dataclass
+class Group:
+    """Ops that become one kernel: an anchor and pointwise ops on its result; without anchor all pointwise."""
+
+    ops: list[Op]
+    anchor: Op | None
+
+    @property
+    def last(self) -> Op:
+        return self.ops[-1]
+
+    @property
+    def result(self) -> Value:
+        return self.last.result
+
+    @property
+    def location(self) -> Location:
+        return Location.fused(*(op.location for op in self.ops))
+
+    def inputs(self) -> list[Value]:
+        """Values from outside that the pointwise ops use, in order of use; the anchor's result is inside."""
+        inside = {r for op in self.ops for r in op.results}
+        tail = [op for op in self.ops if op is not self.anchor]
+        return list(dict.fromkeys(v for op in tail for v in op.operands if v not in inside))
+
+
+class Kernels:
+    """The kernels of a module, each once."""
+
+    def __init__(self, module: Op) -> None:
+        self.module = module
+        self.by_key: dict[str, str] = {}
+        self.before = module.body.first
+
+    def share(self, kernel: Kernel) -> str:
+        """The name of this kernel or of an equal one that is there already."""
+        types = [(t.shape, t.strides, t.dtype.name) for t in (*kernel.inputs, *kernel.outputs)]
+        key = f"{types}{print_op(kernel, locations=False, names=False)}"
+        if key not in self.by_key:
+            digest = hashlib.sha256(key.encode()).hexdigest()[:8]
+            name = f"{kernel.family}_{digest}"
+            self.by_key[key] = kernel.attributes["sym_name"] = name
+            self.module.body.insert(kernel, self.before)
+        return self.by_key[key]
+
+
+@dataclass
+class Former:
+    """Converts the ops of one function. `b` is where calls go, `buffers` maps graph values to buffers."""
+
+    b: Builder
+    kernels: Kernels
+    target: Target
+    buffers: dict[Value, Value] = field(default_factory=dict[Value, Value])
+    #: caller's buffers for results of the function
+    destinations: dict[Value, Value] = field(default_factory=dict[Value, Value])
+
+    def buffer(self, v: Value) -> Value:
+        return self.buffers[v]
+
+    def alloc(self, shape: Sequence[Dim], dtype: DType) -> Value:
+        return self.b(Alloc, shape=tuple(shape), dtype=dtype)
+
+    def result(self, v: Value) -> Value:
+        """The buffer that a graph value is to be written to."""
+        if v not in self.buffers:
+            t = buffer_type(tensor(v))
+            self.buffers[v] = self.destinations.get(v) or self.alloc(t.shape, t.dtype)
+            if not self.buffers[v].hint:
+                self.buffers[v].hint = v.hint
+        return self.buffers[v]
+
+    def constant(self, array: Array, name: str, dtype: DType) -> Value:
+        return self.b(KernConstant, value=Dense(array, name, dtype))
+
+    def view(self, source: Value, shape: Sequence[Dim], strides: Sequence[Dim], offset: Dim = 0) -> Value:
+        """A view; views of views are views of the buffer."""
+        if isinstance(source.definer, KernView):
+            offset = offset + source.definer.offset
+            source = source.definer.source
+        return self.b(KernView, source, shape=tuple(shape), strides=tuple(strides), offset=offset)
+
+    def reshaped(self, source: Value, shape: tuple[Dim, ...]) -> Value:
+        """A dense buffer under another shape."""
+        t = memref(source)
+        if t.shape == shape:
+            return source
+        return self.view(source, shape, MemRefType(shape, t.dtype).element_strides, t.offset)
+
+    def call(
+        self,
+        family: str,
+        inputs: Sequence[Value],
+        outputs: Sequence[Value],
+        units: Dim,
+        params: dict[str, Any] | None = None,
+        algorithm: str = "direct",
+        group: Group | None = None,
+        unit_cost: tuple[float, float] = (0, 4096),
+        cost_of: Sequence[Op] = (),
+        location: Location | None = None,
+    ) -> None:
+        """Calls a kernel of `family`. With a group its pointwise ops become the kernel's body; their inputs
+        follow `inputs`. `unit_cost` is about (FLOPs, bytes) of one unit."""
+        extras = group.inputs() if group else []
+        buffers = [*inputs, *(self.buffer(v) for v in extras)]
+        names = _symbols(buffers + list(outputs), params or {}, group)
+        env: dict[str, Dim] = {s: Sym.symbol(f"s{i}") for i, s in enumerate(names)}
+        kernel = Kernel(
+            sym_name="",
+            family=family,
+            algorithm=algorithm,
+            inputs=tuple(_kernel_type(memref(v), env) for v in buffers),
+            outputs=tuple(_kernel_type(memref(v), env) for v in outputs),
+            symbols=tuple(f"s{i}" for i in range(len(names))),
+            params={k: _rename(v, env) for k, v in (params or {}).items()},
+            regions=[Region(_body(group, extras, env))] if group and _has_body(group) else [],
+        )
+        ops = list(cost_of) or (group.ops if group else [])
+        total_flops, total_bytes = sum((flops(o) for o in ops), 0), _traffic(ops, group)
+        ns = max(unit_cost[0] / FLOPS_PER_NS, unit_cost[1] / BYTES_PER_NS, 0.5)
+        self.b.create(
+            KernCall,
+            *buffers,
+            *outputs,
+            kernel=SymbolRef(self.kernels.share(kernel)),
+            dims=tuple(Sym.symbol(s) for s in names),
+            units=units,
+            grain=max(1, round(TASK_NS / ns)),
+            flops=total_flops,
+            bytes=total_bytes,
+            location=location or (group.location if group else self.b.location),
+        )
+
+
+def _traffic(ops: Sequence[Op], group: Group | None) -> Dim:
+    if group is None or not ops:
+        return sum((bytes_moved(o) for o in ops), 0)
+    inside = {r for op in ops for r in op.results}
+    seen = dict.fromkeys(v for op in ops for v in op.operands if v not in inside)
+    return sum((tensor(v).size * tensor(v).dtype.size for v in (*seen, group.result)), 0)
+
+
+def _symbols(buffers: Sequence[Value], params: dict[str, Any], group: Group | None) -> list[str]:
+    """The symbols a kernel needs, in order of appearance."""
+    found: dict[str, None] = {}
+
+    def note(d: Any) -> None:
+        if isinstance(d, Sym):
+            found.update(dict.fromkeys(sorted(symbols_of(d))))
+        elif isinstance(d, tuple):
+            for item in d:
+                note(item)
+
+    for v in buffers:
+        t = memref(v)
+        note((*t.shape, *t.element_strides))
+    note(tuple(params.values()))
+    for op in group.ops if group else ():
+        for v in (*op.operands, *op.results):
+            note(tensor(v).shape)
+    return list(found)
+
+
+def _rename(value: Any, env: dict[str, Dim]) -> Any:
+    if isinstance(value, Sym):
+        return substitute(value, env)
+    return tuple(_rename(v, env) for v in value) if isinstance(value, tuple) else value
+
+
+def _kernel_type(t: MemRefType, env: dict[str, Dim]) -> MemRefType:
+    """The type in the kernel's own symbols. An offset is the caller's business: it passes the address."""
+    strides = None if t.strides is None else _rename(t.strides, env)
+    return MemRefType(_rename(t.shape, env), t.dtype, strides)
+
+
+def _has_body(group: Group) -> bool:
+    return any(op is not group.anchor for op in group.ops)
+
+
+def _body(group: Group, extras: Sequence[Value], env: dict[str, Dim]) -> Block:
+    """The pointwise ops of a group on block arguments: the anchor's result, then the extras."""
+    heads = [group.anchor.result] if group.anchor else []
+    outside = [*heads, *extras]
+    block = Block([_renamed_type(v.type, env) for v in outside])
+    mapping: dict[Value, Value] = dict(zip(outside, block.args, strict=True))
+    for op in group.ops:
+        if op is group.anchor:
+            continue
+        copy = op.clone(mapping)
+        copy.attributes.pop("requires", None)
+        for r in copy.results:
+            r.type = _renamed_type(r.type, env)
+            r.hint = ""
+        block.insert(copy)
+    block.insert(Yield(mapping[group.result]))
+    return block
+
+
+def _renamed_type(t: Type, env: dict[str, Dim]) -> Type:
+    return TensorType(_rename(t.shape, env), t.dtype) if isinstance(t, TensorType) else t
+
+
+def refuse(op: Op, why: str) -> UnsupportedError:
+    """What cannot be compiled, by name and place."""
+    return UnsupportedError(f"{op.name} ({op.location}): {why}", [op.name.partition('.')[2]])

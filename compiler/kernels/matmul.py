@@ -1,0 +1,198 @@
+"""Matrix products: x [batch…, M, K] by packed constant panels, or by a right operand known at run time.
+
+The parallel range is batch x column groups x blocks of rows. When the number of rows is known only at run
+time there are two variants behind one compare: one row (bound by reading the weights once, with several
+accumulators), and any number, in tiles of few rows and many columns so that little is left over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..cost.tiles import PANEL, split_columns, split_rows
+from ..ir.core import Value
+from ..ops.builtin import FuncOp
+from ..target import Target
+from . import dialect_arith as arith
+from . import dialect_memory as mem
+from .build import Index
+from .dialect_kern import Kernel
+from .family import KernelBuilder, leading_bias, lowers, zero_row
+from .tiles import UNROLL, Depth, accumulate, accumulate_dynamic
+
+#: rows of a block of the parallel range
+ROW_BLOCK = 48
+
+
+@lowers("matmul")
+def lower_matmul(kernel: Kernel, target: Target) -> FuncOp:
+    return _MatMulLowering(kernel, target).function()
+
+
+class _MatMulLowering:
+    def __init__(self, kernel: Kernel, target: Target) -> None:
+        self.b = KernelBuilder(kernel)
+        self.target = target
+        p = kernel.params
+        self.packed = bool(p["packed"])
+        self.transpose_x = bool(p["transpose_x"])
+        self.x, self.w, self.y = self.b.inputs[0], self.b.inputs[1], self.b.outputs[0]
+        self.shape = mem.memref(self.y).shape
+        self.rank = len(self.shape)
+        self.rows = self.shape[-2]
+        x = mem.memref(self.x).shape
+        self.depth = x[-2] if self.transpose_x else x[-1]
+        self.tile_rows, vectors = p["tile"]
+        self.width = vectors * target.lanes
+        self.dtype = mem.memref(self.x).dtype
+        self.bias = leading_bias(kernel, 2)
+        self.columns = (
+            split_columns(int(self.shape[-1]), self.width, target.lanes) if _known(self.shape[-1]) else None
+        )
+
+    def function(self) -> FuncOp:
+        b = self.b
+        rows = b.dim(self.rows)
+        if isinstance(rows, int):
+            self._units(rows, self._static_rows)
+            return b.finish()
+        single, general = b.switch(rows, [1])[::-1]
+        with b.filling(single):
+            self._units(1, lambda lo, hi, run: run(0, 1))
+        with b.filling(general):
+            self._units(rows, self._dynamic_rows)
+        return b.finish()
+
+    def _units(self, rows: Index, cut: Callable[[Index, Index, Callable[[Index, int], None]], None]) -> None:
+        """Walks the parallel range; `cut(lo, hi, run)` covers rows lo..hi with tiles."""
+        b = self.b
+        blocks = b.div(b.add(rows, ROW_BLOCK - 1), ROW_BLOCK)
+        groups = self._groups()
+        with b.loop(b.lo, b.hi) as unit:
+            rest, block = b.div(unit.iv, blocks), b.rem(unit.iv, blocks)
+            batch, group = b.div(rest, groups), b.rem(rest, groups)
+            lead = self._batch_indices(batch)
+            lo = b.mul(block, ROW_BLOCK)
+            hi = b.min(b.add(lo, ROW_BLOCK), rows)
+            column = b.mul(group, self.width)
+            self._group(group, column, lambda c, w, inside: self._column(lead, c, w, inside, lo, hi, cut))
+
+    def _groups(self) -> Index:
+        b, n = self.b, self.shape[-1]
+        if isinstance(n, int):
+            return -(-n // self.width)
+        return b.div(b.add(b.dim(n), self.width - 1), self.width)
+
+    def _batch_indices(self, batch: Index) -> list[Index]:
+        b, out = self.b, list[Index]()
+        for d in reversed(self.shape[:-2]):
+            size = b.dim(d)
+            out.append(b.rem(batch, size))
+            batch = b.div(batch, size)
+        return out[::-1]
+
+    def _group(self, group: Index, column: Index, run: Callable[[Index, int, bool], None]) -> None:
+        b, c = self.b, self.columns
+        if c is None:
+            run(column, self.width, False)
+            return
+        if not c.tail:
+            run(column, c.width, True)
+            return
+        if not c.full:
+            run(0, c.tail_width, c.tail == c.tail_width)
+            return
+        last = b(arith.SelectOp, b.compare("eq", group, c.full), b.idx(1), b.idx(0))
+        body, tail = b.switch(last, [1])
+        with b.filling(body):
+            run(column, c.width, True)
+        with b.filling(tail):
+            run(c.full * c.width, c.tail_width, c.tail == c.tail_width)
+
+    def _column(
+        self, lead: list[Index], column: Index, width: int, inside: bool, lo: Index, hi: Index,
+        cut: Callable[[Index, Index, Callable[[Index, int], None]], None],
+    ) -> None:  # fmt: skip
+        b = self.b
+        if self.bias is None:
+            start = zero_row(b, width, self.dtype)
+        else:
+            bias = b.inputs[2]
+            rank = mem.memref(bias).rank
+            start = b.read(bias, [*[0] * (rank - 1), column], (width,), (rank - 1,), inside)
+        cut(lo, hi, lambda row, height: self._tile(lead, row, height, column, width, inside, start))
+
+    def _static_rows(self, lo: Index, hi: Index, run: Callable[[Index, int], None]) -> None:
+        b, total = self.b, int(self.rows)  # type: ignore[arg-type]
+        if total > ROW_BLOCK:
+            self._dynamic_rows(lo, hi, run)
+            return
+        cut = split_rows(total, self.tile_rows)
+        with b.loop(0, cut.count * cut.rows, cut.rows) as row:
+            run(row.iv, cut.rows)
+        if cut.rest_count:
+            with b.loop(cut.count * cut.rows, total, cut.rows - 1) as row:
+                run(row.iv, cut.rows - 1)
+
+    def _dynamic_rows(self, lo: Index, hi: Index, run: Callable[[Index, int], None]) -> None:
+        b, most = self.b, self.tile_rows
+        end = b.add(lo, b.mul(b.div(b.sub(hi, lo), most), most))
+        with b.loop(lo, end, most) as row:
+            run(row.iv, most)
+        for height, block in enumerate(b.switch(b.sub(hi, end), range(1, most))):
+            if height:
+                with b.filling(block):
+                    run(end, height)
+
+    def _tile(
+        self,
+        lead: list[Index],
+        row: Index,
+        height: int,
+        column: Index,
+        width: int,
+        inside: bool,
+        start: Value,
+    ) -> None:
+        b = self.b
+        acc = b.splat(start, (height, width))
+        x_lead, w_lead = self._operand_batch(self.x, lead), self._operand_batch(self.w, lead)
+
+        def left(k: Sequence[Index]) -> Value:
+            if self.transpose_x:
+                return b.read(self.x, [*x_lead, k[0], row], (height,), (len(x_lead) + 1,))
+            return b.read(self.x, [*x_lead, row, k[0]], (height,), (len(x_lead),))
+
+        def right(k: Sequence[Index]) -> Value:
+            if self.packed:
+                return self._packed_row(column, k[0], width)
+            return b.read(self.w, [*w_lead, k[0], column], (width,), (len(w_lead) + 1,), inside)
+
+        if isinstance(self.depth, int):
+            acc = accumulate(b, acc, [Depth(self.depth, UNROLL)], left, right)
+        else:
+            acc = accumulate_dynamic(b, acc, b.dim(self.depth), left, right)
+        where = [*lead, row, column]
+        axes = (self.rank - 2, self.rank - 1)
+        b.write(b.apply(2, acc, where, (height, width), axes, inside, self.bias), self.y, where, axes, inside)
+
+    def _packed_row(self, column: Index, k: Index, width: int) -> Value:
+        """A row of the panels; a tile wider than a panel takes rows of neighbouring panels."""
+        b = self.b
+        if width <= PANEL:
+            return b.read(self.w, [b.div(column, PANEL), k, b.rem(column, PANEL)], (width,), (2,))
+        panels = width // PANEL
+        both = b.read(self.w, [b.div(column, PANEL), k, 0], (panels, PANEL), (0, 2))
+        return b.shape_cast(both, (width,))
+
+    def _operand_batch(self, operand: Value, lead: list[Index]) -> list[Index]:
+        """The batch indices of an operand; its sizes 1 repeat."""
+        if operand is self.w and self.packed:
+            return []
+        shape = mem.memref(operand).shape[:-2]
+        own = lead[len(lead) - len(shape) :]
+        return [0 if d == 1 else i for d, i in zip(shape, own, strict=True)]
+
+
+def _known(d: object) -> bool:
+    return isinstance(d, int)
