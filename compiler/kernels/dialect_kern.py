@@ -91,6 +91,7 @@ class KernCall(DefinedOp, name="kern.call"):
     dims = Attr(DimAttr)
     units = Attr(Union[int, Sym])  # type: ignore[arg-type]
     grain = Attr(int, default=1)
+    site = Attr(int, default=-1)
     flops = Attr(Union[int, Sym], default=0)  # type: ignore[arg-type]
     bytes = Attr(Union[int, Sym], default=0)  # type: ignore[arg-type]
 

@@ -7,7 +7,8 @@ that is possible, reshapes are views, and calls that need the same code share a 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..ir.location import Location
 from ..ir.printer import print_op
 from ..ir.types import MemRefType, TensorType, Type
 from ..ops.base import tensor
+from ..ops.constant import Constant
 from ..ops.control import Yield
 from ..target import Target
 from .body import signless
@@ -94,9 +96,40 @@ class Former:
     buffers: dict[Value, Value] = field(default_factory=dict[Value, Value])
     #: caller's buffers for results of the function
     destinations: dict[Value, Value] = field(default_factory=dict[Value, Value])
+    #: places that may stop with an error, for messages; their numbers go into the error word
+    sites: list[str] = field(default_factory=list[str])
+    #: variables that the function assigns
+    assigned: set[str] = field(default_factory=set[str])
+    entry: Block | None = None
 
     def buffer(self, v: Value) -> Value:
+        """The buffer of a value; a constant gets its one at the beginning of the function, when first used."""
+        if v not in self.buffers and isinstance(v.definer, Constant):
+            op = v.definer
+            made = KernConstant(value=op.value, location=op.location)
+            if self.entry is None:
+                raise TypeError("no function to put the constant into")
+            self.entry.insert(made, self.entry.first)
+            made.result.hint = v.hint
+            self.buffers[v] = made.result
         return self.buffers[v]
+
+    def assigns(self, variable: str) -> bool:
+        return variable in self.assigned
+
+    def base(self, buffer: Value) -> Value:
+        """The buffer that a view shows."""
+        return buffer.definer.source if isinstance(buffer.definer, KernView) else buffer
+
+    @contextmanager
+    def at(self, block: Block) -> Iterator[None]:
+        """Calls go to the end of `block` meanwhile."""
+        kept = self.b
+        self.b = Builder(block, location=kept.location)
+        try:
+            yield
+        finally:
+            self.b = kept
 
     def alloc(self, shape: Sequence[Dim], dtype: DType) -> Value:
         return self.b(Alloc, shape=tuple(shape), dtype=dtype)
@@ -159,6 +192,7 @@ class Former:
         ops = list(cost_of) or (group.ops if group else [])
         total_flops, total_bytes = sum((flops(o) for o in ops), 0), _traffic(ops, group)
         ns = max(unit_cost[0] / FLOPS_PER_NS, unit_cost[1] / BYTES_PER_NS, 0.5)
+        where = location or (group.location if group else self.b.location)
         self.b.create(
             KernCall,
             *buffers,
@@ -169,8 +203,13 @@ class Former:
             grain=max(1, round(TASK_NS / ns)),
             flops=total_flops,
             bytes=total_bytes,
-            location=location or (group.location if group else self.b.location),
+            location=where,
+            **({"site": self._site(where)} if (params or {}).get("error") else {}),
         )
+
+    def _site(self, where: Location) -> int:
+        self.sites.append(str(where))
+        return len(self.sites) - 1
 
 
 def _traffic(ops: Sequence[Op], group: Group | None) -> Dim:
@@ -243,4 +282,4 @@ def _renamed_type(t: Type, env: dict[str, Dim]) -> Type:
 
 def refuse(op: Op, why: str) -> UnsupportedError:
     """What cannot be compiled, by name and place."""
-    return UnsupportedError(f"{op.name} ({op.location}): {why}", [op.name.partition('.')[2]])
+    return UnsupportedError(f"{op.name} ({op.location}): {why}", [op.name.partition(".")[2]])

@@ -20,9 +20,6 @@ from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, zero_row
 from .tiles import UNROLL, Depth, accumulate, accumulate_dynamic
 
-#: rows of a block of the parallel range
-ROW_BLOCK = 48
-
 
 @lowers("matmul")
 def lower_matmul(kernel: Kernel, target: Target) -> FuncOp:
@@ -43,6 +40,7 @@ class _MatMulLowering:
         x = mem.memref(self.x).shape
         self.depth = x[-2] if self.transpose_x else x[-1]
         self.tile_rows, vectors = p["tile"]
+        self.row_block = int(p["row_block"])
         self.width = vectors * target.lanes
         self.dtype = mem.memref(self.x).dtype
         self.bias = leading_bias(kernel, 2)
@@ -66,14 +64,14 @@ class _MatMulLowering:
     def _units(self, rows: Index, cut: Callable[[Index, Index, Callable[[Index, int], None]], None]) -> None:
         """Walks the parallel range; `cut(lo, hi, run)` covers rows lo..hi with tiles."""
         b = self.b
-        blocks = b.div(b.add(rows, ROW_BLOCK - 1), ROW_BLOCK)
+        blocks = b.div(b.add(rows, self.row_block - 1), self.row_block)
         groups = self._groups()
         with b.loop(b.lo, b.hi) as unit:
             rest, block = b.div(unit.iv, blocks), b.rem(unit.iv, blocks)
             batch, group = b.div(rest, groups), b.rem(rest, groups)
             lead = self._batch_indices(batch)
-            lo = b.mul(block, ROW_BLOCK)
-            hi = b.min(b.add(lo, ROW_BLOCK), rows)
+            lo = b.mul(block, self.row_block)
+            hi = b.min(b.add(lo, self.row_block), rows)
             column = b.mul(group, self.width)
             self._group(group, column, lambda c, w, inside: self._column(lead, c, w, inside, lo, hi, cut))
 
@@ -124,7 +122,7 @@ class _MatMulLowering:
 
     def _static_rows(self, lo: Index, hi: Index, run: Callable[[Index, int], None]) -> None:
         b, total = self.b, int(self.rows)  # type: ignore[arg-type]
-        if total > ROW_BLOCK:
+        if total > self.row_block:
             self._dynamic_rows(lo, hi, run)
             return
         cut = split_rows(total, self.tile_rows)

@@ -30,7 +30,15 @@ MOST_TEXT = 4 << 20
 _NODE, _LIBRARY, _VERSION, _VERSIONS = 1, 2, 3, 4  # in GraphDef
 _FUNCTION = 1  # in FunctionDefLibrary
 _NODE_DEF = 3  # in FunctionDef
-_STEPS = {"node": 5, "function": 15, "argument": 4, "func": 3, "shape": 2, "tensor": 2}  # of the budget
+_STEPS = {
+    "node": 5,
+    "function": 15,
+    "argument": 4,
+    "func": 3,
+    "shape": 2,
+    "tensor": 2,
+    "s": 2,
+}  # of the budget
 
 
 @dataclass(slots=True)
@@ -134,7 +142,7 @@ def read_graph(what: str | os.PathLike[str] | bytes | bytearray | memoryview) ->
         return _Reader(source).graph()
     except FormatError as error:
         raise FormatError(
-            f"{source.name}: {error}; the file is damaged or no GraphDef: write it again"
+            f"{source.name}: {error}; check that it is a whole frozen graph, and write it again if not"
         ) from None
     finally:
         if collecting:
@@ -336,7 +344,7 @@ class _Reader:
         signature = message.signature
         arguments = len(signature.input_arg) + len(signature.output_arg)
         entries = len(signature.attr) + len(message.ret) + len(message.control_ret)
-        self.source.budget.spend(_STEPS["function"] + _STEPS["argument"] * arguments + 2 * entries)
+        self.source.budget.spend(_STEPS["function"] + _STEPS["argument"] * arguments + 3 * entries)
         self.owner = name
         given = message.arg_attr
         inputs = [

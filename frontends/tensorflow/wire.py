@@ -35,12 +35,12 @@ class Budget:
     """What reading one file may still cost; a file that claims more is refused, whatever it holds.
 
     `steps` are microseconds, roughly: one for each field walked and value decoded, more for what takes
-    longer. A million nodes of the usual size are within it. `detail` counts the bytes of names and
-    attributes, which become Python objects; `expand` the bytes of arrays that are not views of the file.
+    longer. `detail` counts the bytes of names and attributes, which become Python objects; `expand` those
+    of arrays that are not views of the file. A million nodes of the usual size are within all three.
     """
 
-    steps: int = 10_000_000
-    detail: int = 192 << 20
+    steps: int = 9_000_000
+    detail: int = 160 << 20
     expand: int = 256 << 20
 
     def spend(self, steps: int) -> None:
@@ -54,9 +54,10 @@ class Budget:
             raise FormatError(
                 f"expected at most {MOST_DETAIL} bytes of names and attributes in one node, found {count}"
             )
+        self.steps += count // 16  # long names are no work: a file may have more steps if it is not dense
         self.detail -= count
         if self.detail < 0:
-            raise FormatError("expected at most 200 MB of names and attributes, found more")
+            raise FormatError("expected at most 160 MB of names and attributes, found more")
 
     def spend_expand(self, count: int) -> None:
         """Account for an array of `count` bytes about to be allocated."""

@@ -60,7 +60,7 @@ def test_a_file_may_cost_so_much(data, message, monkeypatch):
 
 def test_names_may_cost_so_much(monkeypatch):
     monkeypatch.setattr(wire, "Budget", functools.partial(wire.Budget, detail=2000))
-    with pytest.raises(FormatError, match="expected at most 200 MB of names and attributes"):
+    with pytest.raises(FormatError, match="expected at most 160 MB of names and attributes"):
         read_graph(raw_node(name=b"n" * 100) * 30)
 
 
@@ -195,7 +195,7 @@ def test_a_message_names_the_file_and_what_to_do(tmp_path):
         read_graph(path)
     assert str(caught.value) == (
         f"{path}: node 'a' (number 0): expected a name and an op, found 'a' and ''; "
-        "the file is damaged or no GraphDef: write it again"
+        "check that it is a whole frozen graph, and write it again if not"
     )
 
 

@@ -114,13 +114,13 @@ def test_constants_as_tensorflow_writes_them(tensorflow, dtype, count):
     if "q" not in dtype:
         made = tf.make_tensor_proto(typed.reshape(shape), dtype=tf.dtypes.as_dtype(dtype))
         same(ours(tf, made), values.reshape(shape))
-    # tf.io.serialize_tensor writes tensor_content, strings included; quantized values as the integers they are.
+    # tf.io.serialize_tensor writes tensor_content; it takes quantized values as the integers they are.
     plain = dtype.removeprefix("q")
     kernel = tf.io.parse_tensor(list_proto(tf, plain, shape, values).SerializeToString(), plain)
     content = tf.make_tensor_proto(0.0)
     content.ParseFromString(tf.io.serialize_tensor(kernel).numpy())
     content.dtype = tf.dtypes.as_dtype(dtype).as_datatype_enum
-    assert content.tensor_content or not count
+    assert content.tensor_content or not count or dtype == "string"
     same(ours(tf, content), values.reshape(shape))
 
 
@@ -146,6 +146,14 @@ def test_listed_values_repeat_as_in_tensorflow(tensorflow, dtype, given):
         message.tensor_shape.Clear()
         wanted = tf.io.parse_tensor(message.SerializeToString(), dtype).numpy()
         same(ours(tf, message), np.array(wanted, object if dtype == "string" else None))
+
+
+def test_packed_strings(tensorflow):
+    message = list_proto(tensorflow, "string", (3,), np.array([], object))
+    message.tensor_content = b"\x02\x00\xac\x02" + b"ab" + b"c" * 300
+    wanted = tensorflow.io.parse_tensor(message.SerializeToString(), "string").numpy()
+    assert wanted.tolist() == [b"ab", b"", b"c" * 300]
+    same(ours(tensorflow, message), wanted)
 
 
 def frozen(tf):

@@ -1,0 +1,85 @@
+"""Algorithm, tile and split of products and convolutions, from shapes and target alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.dims import Dim
+from ..target import Target
+from .tiles import split_columns, split_rows, tile_cycles
+
+
+@dataclass(frozen=True)
+class ConvChoice:
+    """How a direct convolution is cut.
+
+    `flat`: all pixels of an image as one row. `rows_per_tile`: output rows in a tile. `chunk`: units of the
+    parallel range for which one pass over all panels is made. `split`: what the parallel range counts.
+    """
+
+    tile: tuple[int, int]
+    flat: bool
+    rows_per_tile: int
+    chunk: int
+    split: str
+    reason: str
+
+
+def row_cycles(target: Target, pixels: int, rows_per_tile: int, tile: tuple[int, int]) -> float:
+    """Cycles of one summed step over `rows_per_tile` output rows of `pixels` pixels."""
+    most = max(tile[0] // rows_per_tile, 1)
+    cut = split_rows(pixels, most)
+    total = cut.count * tile_cycles(target, cut.rows * rows_per_tile, tile[1])
+    if cut.rest_count:
+        total += cut.rest_count * tile_cycles(target, (cut.rows - 1) * rows_per_tile, tile[1])
+    return total
+
+
+def _image_cycles(target: Target, h: int, w: int, rows_per_tile: int, tile: tuple[int, int]) -> float:
+    whole, rest = divmod(h, rows_per_tile)
+    total = whole * row_cycles(target, w, rows_per_tile, tile)
+    return total + (row_cycles(target, w, rest, tile) if rest else 0)
+
+
+def choose_conv(
+    target: Target,
+    out: tuple[Dim, ...],
+    channels: int,
+    columns: int,
+    kernel: tuple[int, int],
+    strides: tuple[int, int],
+    may_flatten: bool,
+) -> ConvChoice:
+    """The cut with the fewest cycles; of equal ones the one with most units."""
+    tile = target.tile(columns)
+    h, w = out[1], out[2]
+    if not isinstance(h, int) or not isinstance(w, int):
+        return ConvChoice(target.short_tile(columns), False, 1, 8, "rows", "image size known at run time")
+    options = [
+        (_image_cycles(target, h, w, ty, tile), False, ty)
+        for ty in range(1, min(h, tile[0]) + 1)
+        if ty * w <= tile[0] or ty == 1
+    ]
+    if may_flatten:
+        options.append((_image_cycles(target, 1, h * w, 1, tile) * 1.001, True, 1))
+    cycles, flat, ty = min(options, key=lambda o: (round(o[0], 6), o[2]))
+    rows, pixels = (1, h * w) if flat else (h, w)
+    blocks = -(-rows // ty)
+    row_bytes = pixels * ty * strides[0] * strides[1] * channels * 4
+    chunk = max(1, (target.l2 // 2) // max(row_bytes, 1))
+    cut = split_columns(columns, tile[1] * target.lanes, target.lanes)
+    groups = cut.full + (1 if cut.tail else 0)
+    split = "panels" if blocks < 4 and groups >= 4 else "rows"
+    ideal = h * w * tile[1] / target.fma_per_cycle
+    reason = f"tiles use {100 * ideal / cycles:.0f} % of the multiply-add slots"
+    return ConvChoice(tile, flat, ty, chunk, split, reason)
+
+
+def choose_matmul(target: Target, m: Dim, columns: int) -> tuple[tuple[int, int], int]:
+    """The tile, and how many rows a unit of the parallel range has."""
+    if isinstance(m, int):
+        tile = target.tile(columns)
+        if m <= 4 * tile[0]:
+            return tile, m
+    tile = target.short_tile(columns)
+    return tile, 8 * tile[0]

@@ -1,0 +1,1 @@
+"""What shows how a compilation went: observers of the pipeline, dumps, comparisons."""

@@ -1,0 +1,10 @@
+"""The kern level: what will run, on which buffers; and its lowering to loops, one kernel family a file."""
+
+from importlib import import_module
+
+#: importing a family registers its lowering; the passes register themselves
+FAMILIES = ("conv", "matmul", "pointwise", "reduce", "softmax", "pool", "gather", "sizes", "border")
+PASSES = ("form_kernels", "plan_memory", "lower_loops")
+
+for _module in ("dialect_arith", "dialect_memory", "dialect_control", "dialect_kern", *FAMILIES, *PASSES):
+    import_module("." + _module, __name__)

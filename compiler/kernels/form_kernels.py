@@ -1,0 +1,173 @@
+"""The pass form-kernels: a graph-level function becomes calls of kernels on buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...runtime.spec import i32
+from ..ir.core import Block, Builder, Op, Region, Value
+from ..ir.parser import DIMS
+from ..ir.passes import Pass, PassContext
+from ..ir.types import FunctionType, MemRefType, TensorType
+from ..ops.base import tensor
+from ..ops.builtin import FuncOp, ReturnOp, functions
+from ..ops.constant import Constant, Dims, Shape
+from ..ops.control import If, While
+from ..ops.conv import Conv2D
+from ..ops.fused import FusedConv2D, FusedMatMul, expand_epilogue
+from ..ops.matmul import MatMul
+from ..ops.norm import Softmax
+from ..ops.pool import AvgPool2D, MaxPool2D
+from ..ops.reduce import Reduce
+from ..ops.shape import BroadcastTo, Concat, Gather, Pad, Reshape, Slice, Transpose
+from ..ops.variable import AssignVariable, ReadVariable
+from ..target import Target
+from . import form_moves, form_others, form_products
+from .form_moves import copy
+from .former import Former, Group, Kernels, buffer_type, refuse
+from .grouping import group_block
+
+FORMS: list[tuple[tuple[type[Op], ...], Callable[[Former, Group], None]]] = [
+    ((Conv2D,), form_products.form_conv),
+    ((MatMul,), form_products.form_matmul),
+    ((MaxPool2D, AvgPool2D), form_others.form_pool),
+    ((Reduce,), form_others.form_reduce),
+    ((Softmax,), form_others.form_softmax),
+    ((Dims, Shape), form_others.form_sizes),
+    ((ReadVariable,), form_others.form_read),
+    ((AssignVariable,), form_others.form_assign),
+    ((Reshape,), form_moves.form_reshape),
+    ((Transpose,), form_moves.form_transpose),
+    ((BroadcastTo,), form_moves.form_broadcast),
+    ((Slice,), form_moves.form_slice),
+    ((Concat,), form_moves.form_concat),
+    ((Pad,), form_moves.form_pad),
+    ((Gather,), form_moves.form_gather),
+]
+
+
+@dataclass(frozen=True)
+class FormKernels(Pass):
+    """Groups ops into kernels and turns tensors into buffers."""
+
+    name = "form-kernels"
+    level = "kern"
+
+    def run(self, module: Op, context: PassContext) -> None:
+        kernels = Kernels(module)
+        sites: list[str] = []
+        for func in functions(module):
+            _expand_fused(func)
+            _FunctionFormer(func, kernels, context.target, sites).convert()
+        module.attributes["kern.sites"] = tuple(sites)
+
+
+def _expand_fused(func: FuncOp) -> None:
+    """Fused ops back to product and steps: grouping puts them together again, with what else fits."""
+    for op in list(func.walk()):
+        if isinstance(op, (FusedConv2D, FusedMatMul)):
+            b = Builder.at(op)
+            kept = {k: v for k, v in op.attributes.items() if k != "epilogue"}
+            cls = Conv2D if isinstance(op, FusedConv2D) else MatMul
+            y = b(cls, *op.operands[:2], **kept)
+            op.replace_with(expand_epilogue(b, op, y))
+
+
+class _FunctionFormer:
+    def __init__(self, func: FuncOp, kernels: Kernels, target: Target, sites: list[str]) -> None:
+        self.func = func
+        self.inputs = list(func.body.args)
+        self.outputs = list(func.body.terminator.operands)
+        types = [buffer_type(tensor(v)) for v in (*self.inputs, *self.outputs)]
+        hints = [v.hint for v in self.inputs] + [f"out{i}" for i in range(len(self.outputs))]
+        self.block = Block([*types, MemRefType((), i32)], [*hints, "error"])
+        assigned = {op.variable.name for op in func.walk() if isinstance(op, AssignVariable)}
+        self.former = Former(Builder(self.block), kernels, target, sites=sites, assigned=assigned)
+        self.former.entry = self.block
+        args = self.block.args
+        self.former.buffers.update(zip(self.inputs, args, strict=False))
+        self.results = args[len(self.inputs) : -1]
+
+    def convert(self) -> None:
+        f, func = self.former, self.func
+        for v, buffer in zip(self.outputs, self.results, strict=True):
+            if _computed(v, func.body) and v not in f.destinations:
+                f.destinations[v] = buffer
+        convert_block(f, func.body)
+        for v, buffer in zip(self.outputs, self.results, strict=True):
+            if f.buffer(v) is not buffer:
+                f.b.location = func.location
+                copy(f, f.buffer(v), buffer, location=func.location)
+        self.block.insert(ReturnOp())
+        self._replace()
+
+    def _replace(self) -> None:
+        func = self.func
+        requires = dict.fromkeys(r for op in func.walk() for r in op.attributes.get("requires", ()))
+        roles = [("input", a) for a in func.arg_attrs] + [("output", a) for a in func.res_attrs]
+        values = [*self.inputs, *self.outputs]
+        attrs = [
+            {**_described(tensor(v)), **given, "kern.role": role}
+            for v, (role, given) in zip(values, roles, strict=True)
+        ]
+        kept = {k: v for k, v in func.attributes.items() if k.startswith("graph.")}
+        new = FuncOp(
+            regions=[Region(self.block)],
+            sym_name=func.sym_name,
+            function_type=FunctionType(tuple(a.type for a in self.block.args), ()),
+            arg_attrs=(*attrs, {"kern.role": "error"}),
+            res_attrs=(),
+            location=func.location,
+            **kept,
+        )
+        new.attributes["kern.requires"] = tuple(requires)
+        new.attributes["kern.writes"] = tuple(sorted(self.former.assigned))
+        if func.block is not None:
+            func.block.insert(new, func)
+        func.erase()
+
+
+def _described(t: TensorType) -> dict[str, Any]:
+    """What the manifest has to know of an input or output."""
+    out: dict[str, Any] = {"graph.dtype": t.dtype}
+    if not t.is_static:
+        out[DIMS] = tuple(d if isinstance(d, int) else str(d) for d in t.shape)
+    return out
+
+
+def _computed(v: Value, block: Block) -> bool:
+    """Whether a kernel makes `v`, so that it can write into the caller's buffer."""
+    d = v.definer
+    return not (d is None or d.block is not block or isinstance(d, (Constant, Reshape, ReadVariable)))
+
+
+def convert_block(f: Former, block: Block) -> None:
+    """Calls for all groups of a block."""
+    groups = group_block(block)
+    for op in block.ops:
+        if op.has("terminator"):
+            break
+        group = groups[op]
+        if group.last is not op or isinstance(op, Constant):
+            continue
+        f.b.location = group.location
+        _form(f, group)
+
+
+def _form(f: Former, group: Group) -> None:
+    if group.anchor is None:
+        form_others.form_pointwise(f, group)
+        return
+    if isinstance(group.anchor, If):
+        form_others.form_if(f, group, convert_block)
+        return
+    if isinstance(group.anchor, While):
+        form_others.form_while(f, group, convert_block)
+        return
+    for classes, form in FORMS:
+        if isinstance(group.anchor, classes):
+            form(f, group)
+            return
+    raise refuse(group.anchor, "no kernel for it")

@@ -1,0 +1,70 @@
+"""Which ops run together: pointwise ops join the kernel that makes their operand."""
+
+from __future__ import annotations
+
+from ..ir.core import Block, Op, Value
+from ..ir.types import TensorType
+from ..ops.base import tensor
+from ..ops.conv import Conv2D
+from ..ops.matmul import MatMul
+from ..ops.pool import AvgPool2D, MaxPool2D
+from .body import is_plain_pointwise
+from .former import Group
+
+#: anchors whose kernels finish their result tile by tile with a body
+ABSORBING = (Conv2D, MatMul, MaxPool2D, AvgPool2D)
+
+
+def group_block(block: Block) -> dict[Op, Group]:
+    """The group of every op but the terminator; a group runs at the place of its last op."""
+    groups: dict[Op, Group] = {}
+    order = {op: i for i, op in enumerate(block.ops)}
+    for op in block.ops:
+        if op.has("terminator"):
+            break
+        if is_plain_pointwise(op):
+            _join(op, groups, order)
+        else:
+            groups[op] = Group([op], op)
+    return groups
+
+
+def _join(op: Op, groups: dict[Op, Group], order: dict[Op, int]) -> None:
+    open_groups = [g for v in dict.fromkeys(op.operands) if (g := _can_join(op, v, groups)) is not None]
+    anchored = [g for g in open_groups if g.anchor is not None]
+    host = max(anchored, key=lambda g: order[g.last]) if anchored else None
+    merged = [g for g in open_groups if g.anchor is None or g is host]
+    ops = sorted({o for g in merged for o in g.ops}, key=order.__getitem__)
+    group = Group([*ops, op], host.anchor if host else None)
+    if host and not all(fits_tiles(host, v, group) for v in group.inputs()):
+        ops = sorted({o for g in open_groups if g.anchor is None for o in g.ops}, key=order.__getitem__)
+        group = Group([*ops, op], None)
+    for o in group.ops:
+        groups[o] = group
+
+
+def _can_join(op: Op, v: Value, groups: dict[Op, Group]) -> Group | None:
+    """The group whose result `v` is, when nobody else needs that result and shapes agree."""
+    d = v.definer
+    if d is None or d not in groups or len(v.uses) != 1:
+        return None
+    g = groups[d]
+    if g.result is not v or tensor(v).shape != tensor(op.result).shape:
+        return None
+    if g.anchor is not None and not isinstance(g.anchor, ABSORBING):
+        return None
+    return g
+
+
+def fits_tiles(host: Group, v: Value, group: Group) -> bool:
+    """Whether a tile can read `v`: one number, one number per column, or a number per element; images may
+    also repeat over all their pixels."""
+    have, whole = v.type, tensor(group.result)
+    if not isinstance(have, TensorType) or have.size == 1:
+        return isinstance(have, TensorType)
+    aligned = (1,) * (whole.rank - have.rank) + have.shape
+    if aligned[-1] != whole.shape[-1]:
+        return False
+    inner = aligned[-3:-1] if isinstance(host.anchor, (Conv2D, MaxPool2D, AvgPool2D)) else aligned[-2:-1]
+    real = whole.shape[-3:-1] if len(inner) == 2 else whole.shape[-2:-1]
+    return inner == real or all(d == 1 for d in inner)

@@ -1,0 +1,170 @@
+"""The pass lower-loops: kernels become functions of loops, and calls become calls on views of three blocks of
+memory: the arena, the read-only segment and the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...runtime.errors import UnsupportedError
+from ...runtime.spec import i8
+from ..ir.core import Block, Op, Region, Value
+from ..ir.dims import Sym
+from ..ir.passes import Pass, PassContext
+from ..ir.types import FunctionType, MemRefType, Type, index
+from ..ops.builtin import FuncOp, functions
+from ..ops.variable import Variable
+from . import dialect_arith as arith
+from . import dialect_control as scf
+from . import dialect_memory as mem
+from .build import SYMBOL, Index, LoopBuilder, finish
+from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernVariable, KernView
+from .family import LOWERINGS
+
+#: tasks for each thread, so that a slow thread's work can be taken over
+TASKS_PER_THREAD = 4
+
+
+@dataclass(frozen=True)
+class LowerLoops(Pass):
+    """Lowers kernels and functions to loops."""
+
+    name = "lower-loops"
+    level = "loops"
+
+    def run(self, module: Op, context: PassContext) -> None:
+        kernels: dict[str, Kernel] = {}
+        for op in list(module.body.ops):
+            if isinstance(op, Kernel):
+                kernels[op.sym_name] = op
+        states = {v.sym_name: int(v.attributes["offset"]) for v in module.body.ops if isinstance(v, Variable)}
+        for func in functions(module):
+            new = _MainLowering(func, kernels, states).function()
+            module.body.insert(new, func)
+            func.erase()
+        for kernel in kernels.values():
+            lowered = LOWERINGS[kernel.family](kernel, context.target)
+            module.body.insert(lowered, kernel)
+            kernel.erase()
+
+
+#: arguments of an entry function after inputs, outputs and error word
+BLOCKS = ("arena", "weights", "state")
+
+
+def block_type(name: str) -> MemRefType:
+    return MemRefType((Sym.symbol(name),), i8)
+
+
+class _MainLowering:
+    def __init__(self, func: FuncOp, kernels: dict[str, Kernel], states: dict[str, int]) -> None:
+        self.old, self.kernels, self.states = func, kernels, states
+        self.symbols = entry_symbols(func)
+        buffers = [a.type for a in func.body.args]
+        types: list[Type] = [*buffers, *(block_type(n) for n in BLOCKS), *[index] * (len(self.symbols) + 1)]
+        hints = [a.hint for a in func.body.args] + [*BLOCKS, *self.symbols, "threads"]
+        attrs = [*func.arg_attrs, *({} for _ in BLOCKS), *({SYMBOL: s} for s in self.symbols), {}]
+        kept = {k: v for k, v in func.attributes.items() if k.startswith(("kern.", "graph."))}
+        new = FuncOp(
+            regions=[Region(Block(types, hints))],
+            sym_name=func.sym_name,
+            function_type=FunctionType(tuple(types), ()),
+            arg_attrs=tuple(attrs),
+            res_attrs=(),
+            location=func.location,
+            **kept,
+        )
+        self.b = LoopBuilder(new)
+        args = new.body.args
+        self.values: dict[Value, Value] = dict(zip(func.body.args, args, strict=False))
+        self.error = args[len(buffers) - 1]
+        self.blocks = dict(zip(BLOCKS, args[len(buffers) :], strict=False))
+        self.threads = args[-1]
+
+    def function(self) -> FuncOp:
+        self._block(self.old.body)
+        return finish(self.b)
+
+    def _block(self, block: Block) -> Op:
+        for op in block.ops:
+            if op.has("terminator"):
+                return op
+            self.b.location = op.location
+            self._op(op)
+        raise UnsupportedError("a block without terminator")
+
+    def _op(self, op: Op) -> None:
+        b = self.b
+        if isinstance(op, Alloc):
+            self._view("arena", op, op.attributes["offset"])
+        elif isinstance(op, KernConstant):
+            self._view("weights", op, op.attributes["offset"])
+        elif isinstance(op, KernVariable):
+            self._view("state", op, self.states[op.variable.name])
+        elif isinstance(op, KernView):
+            self.values[op.result] = b.reinterpret(self.values[op.source], op.shape, op.strides, op.offset)
+        elif isinstance(op, KernCall):
+            self._call(op)
+        elif isinstance(op, mem.MemLoad):
+            self.values[op.result] = b(mem.MemLoad, *(self.values[v] for v in op.operands))
+        elif isinstance(op, (scf.ScfIf, scf.ScfWhile)):
+            self._regions(op)
+        else:
+            raise UnsupportedError(f"{op.name} has no lowering to loops", [op.name])
+
+    def _view(self, block: str, op: Op, offset: int | Sym) -> None:
+        t = mem.memref(op.result)
+        b = self.b
+        sizes = [b.idx(b.dim(d)) for d in t.shape if isinstance(d, Sym)]
+        at = b.idx(b.dim(offset))
+        self.values[op.result] = b(mem.View, self.blocks[block], at, *sizes, shape=t.shape, dtype=t.dtype)
+        self.values[op.result].hint = op.result.hint
+
+    def _regions(self, op: Op) -> None:
+        b = self.b
+        blocks: list[Block] = []
+        for region in op.regions:
+            block = Block()
+            with b.inside(block):
+                last = self._block(region.block)
+                b.create(type(last), *(self.values[v] for v in last.operands))
+            blocks.append(block)
+        operands = [self.values[v] for v in op.operands]
+        b.create(type(op), *operands, regions=[Region(x) for x in blocks])
+
+    def _call(self, op: KernCall) -> None:
+        b = self.b
+        kernel = self.kernels[op.kernel.name]
+        has_error = bool(kernel.params.get("error"))
+        buffers = [self.values[v] for v in op.operands] + ([self.error] if has_error else [])
+        sizes = [b.idx(b.dim(d)) for d in op.dims] + ([b.idx(op.site)] if has_error else [])
+        units = b.dim(op.units)
+
+        def run(lo: Index, hi: Index) -> None:
+            b.call(kernel.sym_name, *buffers, *sizes, b.idx(lo), b.idx(hi))
+
+        if isinstance(units, int) and units <= op.grain:
+            run(0, units)
+            return
+        tasks = self._tasks(units, op.grain)
+        with b.parallel(tasks) as task:
+            lo = b.div(b.mul(task, units), tasks)
+            run(lo, b.div(b.mul(b.add(task, 1), units), tasks))
+
+    def _tasks(self, units: Index, grain: int) -> Index:
+        """How many tasks: one with one thread, else enough for all threads, but none too small."""
+        b = self.b
+        worth = b.div(b.add(units, grain - 1), grain)
+        many = b.min(b.mul(self.threads, TASKS_PER_THREAD), worth)
+        alone = b.compare("eq", self.threads, 1)
+        return b(arith.SelectOp, alone, b.idx(b.min(worth, 1)), b.idx(many))
+
+
+def entry_symbols(func: FuncOp) -> list[str]:
+    """The symbols of a function: every size of an input that is a symbol, in order of appearance."""
+    found: dict[str, None] = {}
+    for arg, attrs in zip(func.body.args, func.arg_attrs, strict=False):
+        if attrs.get("kern.role") == "input" and isinstance(arg.type, MemRefType):
+            for d in arg.type.shape:
+                if isinstance(d, Sym):
+                    found[str(d)] = None
+    return list(found)
