@@ -1,0 +1,236 @@
+"""The thread pool, as LLVM functions: one pool a process, shared by all compiled libraries in it.
+
+`nw_pool_v1` is a unique symbol: the dynamic linker gives every library the same storage, also when libraries are
+loaded privately. A caller takes a team and the workers that are idle; it never waits for a worker that has not
+begun: it works on the tasks itself, closes the region when they run out, and waits only for tasks in progress.
+A region is one 64-bit word: epoch, a closed bit, and the number of workers inside, so that a late worker cannot
+enter a region that is over.
+"""
+
+from __future__ import annotations
+
+from .native import NULL, Function, NativeModule, V, i32, i64
+
+POOL_BYTES = 16384
+MAX_WORKERS = 63
+TEAMS = 32
+
+# the pool
+PID, WORKERS, LOCK, EPOCH, ENTRY = 0, 4, 8, 16, 24
+TEAM_AT, TEAM_SIZE = 256, 192
+WORKER_AT, WORKER_SIZE = TEAM_AT + TEAMS * TEAM_SIZE, 64
+# a team
+OWNER, REGION, BODY, FRAME, TASKS, NEXT, MEMBERS, MEMBER_AT = 0, 8, 16, 24, 32, 64, 40, 128
+# a worker
+MAIL, ASLEEP, SEEN = 0, 4, 8
+
+CLOSED = 1 << 31
+SPIN_ROUNDS = 20000
+FUTEX, FUTEX_WAIT, FUTEX_WAKE = 202, 128, 129
+RTLD_LAZY, RTLD_NOLOAD, RTLD_NODELETE = 1, 4, 0x1000
+POOL = V("ptr", "@nw_pool_v1")
+
+
+def declare_pool(m: NativeModule) -> list[str]:
+    """Module-level text: the pool's storage as a unique symbol, which LLVM has no linkage for."""
+    return [
+        f"@nw_pool_v1 = external global [{POOL_BYTES} x i8]",
+        'module asm ".bss"',
+        'module asm ".p2align 6"',
+        'module asm ".type nw_pool_v1, @gnu_unique_object"',
+        f'module asm "nw_pool_v1: .zero {POOL_BYTES}"',
+        f'module asm ".size nw_pool_v1, {POOL_BYTES}"',
+    ]
+
+
+def add_pool(m: NativeModule) -> None:
+    """`nw.parallel`, `nw.team_take`, `nw.team_release` and what they need."""
+    _run_tasks(m)
+    _worker(m)
+    _stay(m)
+    _add_worker(m)
+    _begin(m)
+    _take(m)
+    _release(m)
+    _parallel(m)
+
+
+def _run_tasks(m: NativeModule) -> None:
+    """Takes tasks of a team's region until there are none."""
+    f = Function(m, "nw.run_tasks", "void", [("ptr", "team")])
+    team = f["team"]
+    body, frame, tasks = f.load("ptr", team, BODY), f.load("ptr", team, FRAME), f.load("i64", team, TASKS)
+    counter = f.at(team, NEXT)
+    with f.loop():
+        i = f.atomic("add", counter, i64(1))
+        f.leave_when(f.cmp("sge", i, tasks))
+        f.call_pointer(body, frame, i)
+    f.finish()
+
+
+def _worker(m: NativeModule) -> None:
+    """A worker's life: spin on its mail, enter open regions, sleep after about a millisecond without one."""
+    f = Function(m, "nw.worker", "ptr", [("ptr", "worker")])
+    worker = f["worker"]
+    spins = f.var("i32", 0)
+    with f.loop():
+        entered = f.var("i1", V("i1", "false"))
+        mail = f.atomic_load("i32", f.at(worker, MAIL))
+        with f.when(f.cmp("ne", mail, 0)):
+            team = f.item(f.at(POOL, TEAM_AT), TEAM_SIZE, f.op("sub", mail, 1))
+            word = f.at(team, REGION)
+            seen = f.atomic_load("i64", word)
+            epoch = f.op("lshr", seen, 32)
+            closed = f.op("and", seen, CLOSED)
+            fresh = f.cmp("ne", epoch, f.load("i64", worker, SEEN))
+            with (
+                f.when(fresh),
+                f.when(f.cmp("eq", closed, 0)),
+                f.when(f.exchange(word, seen, f.op("add", seen, 1))),
+            ):
+                f.store(epoch, worker, SEEN)
+                f.call("void nw.run_tasks", team)
+                f.atomic("sub", word, i64(1))
+                f.store(i32(0), spins)
+                f.store(V("i1", "true"), entered)
+        with f.when(f.cmp("eq", f.load("i1", entered), 0)):
+            f.pause()
+            n = f.op("add", f.load("i32", spins), 1)
+            f.store(n, spins)
+            with f.when(f.cmp("sgt", n, SPIN_ROUNDS)):
+                asleep = f.at(worker, ASLEEP)
+                f.atomic_store(i32(1), asleep)
+                # look again: a caller that saw us awake will not wake us
+                with f.when(f.cmp("eq", f.atomic_load("i32", f.at(worker, MAIL)), 0)):
+                    f.call("syscall", i64(FUTEX), asleep, i32(FUTEX_WAIT), i32(1), NULL)
+                f.atomic_store(i32(0), asleep)
+                f.store(i32(0), spins)
+    f.finish()
+
+
+def _add_worker(m: NativeModule) -> None:
+    """Starts one more worker, with all signals blocked in it; whoever has the lock does it, others go on."""
+    f = Function(m, "nw.add_worker", "void", [])
+    with f.when(f.exchange(f.at(POOL, LOCK), i32(0), i32(1))):
+        count = f.load("i32", POOL, WORKERS)
+        with f.when(f.cmp("eq", f.load("ptr", POOL, ENTRY), 0)):
+            f.call("void nw.stay")
+            f.store(V("ptr", "@nw.worker"), POOL, ENTRY)
+        with f.when(f.cmp("slt", count, MAX_WORKERS)):
+            worker = f.item(f.at(POOL, WORKER_AT), WORKER_SIZE, count)
+            blocked, old, thread = f.var("ptr", size=128), f.var("ptr", size=128), f.var("i64")
+            f.call("memset", blocked, i32(255), i64(128))
+            f.call("pthread_sigmask", i32(2), blocked, old)
+            failed = f.call("pthread_create", thread, NULL, f.load("ptr", POOL, ENTRY), worker)
+            f.call("pthread_sigmask", i32(2), old, NULL)
+            with f.when(f.cmp("eq", failed, 0)):
+                f.call("pthread_detach", f.load("i64", thread))
+                f.atomic_store(f.op("add", count, 1), f.at(POOL, WORKERS))
+        f.atomic_store(i32(0), f.at(POOL, LOCK))
+    f.finish()
+
+
+def _begin(m: NativeModule) -> None:
+    """Makes the pool ready in this process: at first use, and in a child of fork, which has none of its
+    parent's threads. The word holds the process's number, or its negative while one thread prepares."""
+    f = Function(m, "nw.pool_begin", "void", [])
+    pid = f.call("getpid")
+    preparing = f.op("sub", i32(0), pid)
+    owner = f.at(POOL, PID)
+    with f.loop():
+        have = f.atomic_load("i32", owner)
+        f.leave_when(f.cmp("eq", have, pid))
+        with f.when(f.cmp("ne", have, preparing)), f.when(f.exchange(owner, have, preparing)):
+            f.call("memset", f.at(POOL, 4), i32(0), i64(POOL_BYTES - 4))
+            f.atomic_store(pid, owner)
+        f.pause()
+    f.finish()
+
+
+def _stay(m: NativeModule) -> None:
+    """Workers run this library's code: keep it loaded for good."""
+    f = Function(m, "nw.stay", "void", [])
+    info = f.var("ptr", size=64)
+    with f.when(f.cmp("ne", f.call("dladdr", V("ptr", "@nw.worker"), info), 0)):
+        f.call("dlopen", f.load("ptr", info), i32(RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE))
+    f.finish()
+
+
+def _take(m: NativeModule) -> None:
+    """A team with up to `helpers` idle workers, or null when there is none to be had."""
+    f = Function(m, "nw.team_take", "ptr", [("i32", "helpers")])
+    helpers = f["helpers"]
+    with f.when(f.cmp("sle", helpers, 0)):
+        f.ret(NULL)
+    f.call("void nw.pool_begin")
+    with f.loop():
+        f.leave_when(f.cmp("sge", f.atomic_load("i32", f.at(POOL, WORKERS)), helpers))
+        before = f.atomic_load("i32", f.at(POOL, WORKERS))
+        f.call("void nw.add_worker")
+        f.leave_when(f.cmp("eq", f.atomic_load("i32", f.at(POOL, WORKERS)), before))
+    with f.each(i32(TEAMS)) as t:
+        team = f.item(f.at(POOL, TEAM_AT), TEAM_SIZE, t)
+        with f.when(f.exchange(f.at(team, OWNER), i32(0), i32(1))):
+            taken = f.var("i32", 0)
+            with f.each(f.atomic_load("i32", f.at(POOL, WORKERS))) as w:
+                f.leave_when(f.cmp("sge", f.load("i32", taken), helpers))
+                worker = f.item(f.at(POOL, WORKER_AT), WORKER_SIZE, w)
+                with f.when(f.exchange(f.at(worker, MAIL), i32(0), f.op("add", t, 1))):
+                    n = f.load("i32", taken)
+                    f.store(f.convert(w, "i8"), f.at(team, f.op("add", f.convert(n, "i64"), MEMBER_AT)))
+                    f.store(f.op("add", n, 1), taken)
+            f.store(f.load("i32", taken), team, MEMBERS)
+            with f.when(f.cmp("eq", f.load("i32", taken), 0)):
+                f.atomic_store(i32(0), f.at(team, OWNER))
+                f.ret(NULL)
+            f.ret(team)
+    f.ret(NULL)
+    f.finish()
+
+
+def _release(m: NativeModule) -> None:
+    f = Function(m, "nw.team_release", "void", [("ptr", "team")])
+    team = f["team"]
+    with f.when(f.cmp("ne", team, 0)):
+        with f.each(f.load("i32", team, MEMBERS)) as i:
+            w = f.load("i8", f.at(team, f.op("add", f.convert(i, "i64"), MEMBER_AT)))
+            f.atomic_store(i32(0), f.at(f.item(f.at(POOL, WORKER_AT), WORKER_SIZE, w), MAIL))
+        f.atomic_store(i32(0), f.at(team, OWNER))
+    f.finish()
+
+
+def _parallel(m: NativeModule) -> None:
+    """body(frame, task) for all tasks, on the team's threads and this one."""
+    f = Function(m, "nw.parallel", "void", [("ptr", "body"), ("ptr", "frame"), ("i64", "count"), ("ptr", "team")])
+    body, frame, count, team = (f[n] for n in ("body", "frame", "count", "team"))
+    alone = f.op("or", f.cmp("eq", team, 0), f.cmp("sle", count, 1))
+    with f.when(alone):
+        with f.each(count) as i:
+            f.call_pointer(body, frame, i)
+        f.ret()
+    f.store(body, team, BODY)
+    f.store(frame, team, FRAME)
+    f.store(count, team, TASKS)
+    f.atomic_store(i64(0), f.at(team, NEXT))
+    word = f.at(team, REGION)
+    epoch = f.op("add", f.atomic("add", f.at(POOL, EPOCH), i64(1)), 1)
+    f.atomic_store(f.op("shl", epoch, 32), word)
+    with f.each(f.load("i32", team, MEMBERS)) as i:
+        w = f.load("i8", f.at(team, f.op("add", f.convert(i, "i64"), MEMBER_AT)))
+        asleep = f.at(f.item(f.at(POOL, WORKER_AT), WORKER_SIZE, w), ASLEEP)
+        with f.when(f.cmp("ne", f.atomic_load("i32", asleep), 0)):
+            f.atomic_store(i32(0), asleep)
+            f.call("syscall", i64(FUTEX), asleep, i32(FUTEX_WAKE), i32(1))
+    f.call("void nw.run_tasks", team)
+    f.atomic("or", word, i64(CLOSED))
+    rounds = f.var("i32", 0)
+    with f.loop():
+        inside = f.op("and", f.atomic_load("i64", word), CLOSED - 1)
+        f.leave_when(f.cmp("eq", inside, 0))
+        f.pause()
+        n = f.op("add", f.load("i32", rounds), 1)
+        f.store(n, rounds)
+        # a worker inside may have lost its processor
+        with f.when(f.cmp("eq", f.op("and", n, 4095), 0)):
+            f.call("sched_yield")
+    f.finish()
