@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from netwright.runtime.errors import UnsupportedError
-
+from ...runtime.errors import UnsupportedError
 from . import elf_object as elf
 from .elf_object import ObjectFile, Section
 from .elf_tables import StringTable

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from netwright.runtime.errors import FormatError
+from ...runtime.errors import FormatError
 
 ET_REL, ET_DYN, EM_X86_64 = 1, 3, 62
 ELFOSABI_NONE, ELFOSABI_GNU = 0, 3

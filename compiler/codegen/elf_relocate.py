@@ -13,8 +13,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from netwright.runtime.errors import FormatError, UnsupportedError
-
+from ...runtime.errors import FormatError, UnsupportedError
 from . import elf_object as elf
 from .elf_image import OutSection, Place
 from .elf_object import ObjectFile, Relocation, Section, Symbol, relocation_name

@@ -11,8 +11,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 
-from netwright.runtime.errors import FormatError, OptionError, UnsupportedError
-
+from ...runtime.errors import FormatError, OptionError, UnsupportedError
 from . import elf_object as elf
 from .elf_image import (
     HEADER_SIZE,

@@ -181,7 +181,9 @@ class EmitterBase:
         if atom.name == "floordiv":
             # sizes are not negative and divisors positive
             return Affine(((self.pure(f"udiv i64 {a}, {b}", a, b), 1),))
-        return Affine(((self.pure(f"call i64 @llvm.s{atom.name}.i64(i64 {a}, i64 {b})", a, b), 1),))
+        call = f"@llvm.s{atom.name}.i64"
+        self.declare(call, f"declare i64 {call}(i64, i64)")
+        return Affine(((self.pure(f"call i64 {call}(i64 {a}, i64 {b})", a, b), 1),))
 
     def multiply(self, a: Affine, b: Affine) -> Affine:
         if not a.terms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...runtime.errors import UnsupportedError
@@ -65,10 +65,16 @@ class FunctionEmitter(ParallelEmitter):
             raise UnsupportedError(f"the code generator has no handler for {op.name}", [op.name])
         handler(self, op)
 
-    def function(self, func: Op, linkage: str = "internal") -> str:
+    def entry_function(self, func: Op) -> str:
+        """An entry function also gets the team of threads that works for the call."""
+        return self.function(func, prefix="fn.", more=["ptr %team"])
+
+    def function(
+        self, func: Op, linkage: str = "internal", prefix: str = "", more: Sequence[str] = ()
+    ) -> str:
         """The text of a loops-level func.func; its arguments keep their order: pointers and 64-bit sizes."""
-        self.name = func.attributes["sym_name"]
-        params = []
+        self.name = prefix + func.attributes["sym_name"]
+        params: list[str] = []
         for i, (arg, attrs) in enumerate(zip(func.body.args, func.attributes["arg_attrs"], strict=True)):
             name = f"%a{i}"
             self.depths[name] = 0
@@ -81,6 +87,7 @@ class FunctionEmitter(ParallelEmitter):
             else:
                 self.values[arg] = name
             params.append(f"{self.llvm_type(arg.type)} {name}")
+        params += more
         self.block(func.body)
         self.line("ret void")
         body = "\n".join(["entry:", *self.scope.lines])

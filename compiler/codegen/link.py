@@ -9,8 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 
-from netwright.runtime.errors import OptionError
-
+from ...runtime.errors import OptionError
 from . import elf_object as elf
 from .elf_image import PAGE, OutSection, Region, align_up, section_headers, weights_section
 from .elf_shared import check_names, link_shared

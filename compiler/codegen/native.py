@@ -110,7 +110,12 @@ class Function:
     """One function being written. `with f.when(c):`, `with f.loop():` and `f.ret(v)` are its control flow."""
 
     def __init__(
-        self, module: NativeModule, name: str, ret: str, params: Sequence[tuple[str, str]], exported: bool = False
+        self,
+        module: NativeModule,
+        name: str,
+        ret: str,
+        params: Sequence[tuple[str, str]],
+        exported: bool = False,
     ) -> None:
         self.module, self.name, self.ret_type = module, name, ret
         self.params = {n: V(t, f"%{n}") for t, n in params}

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
-from netwright.runtime.errors import InputError, OptionError
+
+from ...runtime.errors import InputError, OptionError
 
 Buffer: TypeAlias = "np.ndarray[Any, Any] | memoryview | bytes | bytearray"
 

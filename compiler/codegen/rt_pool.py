@@ -201,7 +201,9 @@ def _release(m: NativeModule) -> None:
 
 def _parallel(m: NativeModule) -> None:
     """body(frame, task) for all tasks, on the team's threads and this one."""
-    f = Function(m, "nw.parallel", "void", [("ptr", "body"), ("ptr", "frame"), ("i64", "count"), ("ptr", "team")])
+    f = Function(
+        m, "nw.parallel", "void", [("ptr", "body"), ("ptr", "frame"), ("i64", "count"), ("ptr", "team")]
+    )
     body, frame, count, team = (f[n] for n in ("body", "frame", "count", "team"))
     alone = f.op("or", f.cmp("eq", team, 0), f.cmp("sle", count, 1))
     with f.when(alone):

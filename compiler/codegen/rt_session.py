@@ -150,7 +150,11 @@ def _session(m: NativeModule, target: Target) -> None:
     with f.when(f.cmp("eq", f["session"], 0)):
         fail(f, "NULL", "nw_session_create needs a place for the session")
     with f.when(f.cmp("eq", f.call("i1 nw.cpu_ok"), 0)):
-        fail(f, "CPU", f"this library was compiled for {target.name}, which this CPU is not; compile it with a lesser --target")
+        fail(
+            f,
+            "CPU",
+            f"this library was compiled for {target.name}, which this CPU is not; compile it with a lesser --target",
+        )
     session = _allocate(f, SESSION_SIZE, "no memory for a session of %ld bytes")
     f.call("memset", session, i32(0), i64(SESSION_SIZE))
     threads = f.var("i32", f["threads"])
@@ -242,4 +246,11 @@ def _check_variable(f: Function, row: V) -> None:
         want = f.load("i64", f.item(f.load("ptr", row, S_DIMS), 8, k))
         have = f.load("i64", f.item(f.load("ptr", tensor, TENSOR_DIMS), 8, k))
         with f.when(f.cmp("ne", want, have)):
-            fail(f, "SHAPE", "variable '%s': the tensor has size %ld where %ld is expected", f["name"], have, want)
+            fail(
+                f,
+                "SHAPE",
+                "variable '%s': the tensor has size %ld where %ld is expected",
+                f["name"],
+                have,
+                want,
+            )

@@ -13,8 +13,6 @@ from typing import TypeAlias, Union
 
 from ...runtime.errors import ParseError
 
-Dim: TypeAlias = Union[int, "Sym"]
-
 
 class Atom:
     """A factor that cannot be taken apart: a symbol, or `floordiv`, `max`, `min` of two dimensions."""
@@ -106,6 +104,9 @@ class Sym:
 
     def __rmod__(self, other: int) -> Dim:
         return other - floordiv(other, self) * self
+
+
+Dim: TypeAlias = Union[int, Sym]  # after `Sym`: attribute declarations check values against the class
 
 
 def _term_text(m: Monomial, c: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..ir.attributes import Dense
 from ..ir.core import Op, Value
 from ..ir.dims import Dim, Sym
 from ..ir.passes import Pass, PassContext
@@ -52,25 +53,24 @@ class PlanMemory(Pass):
 def place_constants(module: Op) -> None:
     """Offsets of packed constants, each content once, then of variables' initial values."""
     total = state = 0
-    known: dict[str, int] = {}
+    known: dict[str, tuple[int, Dense]] = {}
 
-    def place(value: object, digest: str, size: int) -> int:
+    def place(value: Dense) -> int:
         nonlocal total
-        if digest not in known:
-            known[digest] = total
-            total = aligned(total + size)
-        return known[digest]
+        if value.digest not in known:
+            known[value.digest] = (total, value)
+            total = aligned(total + value.array.nbytes)
+        return known[value.digest][0]
 
     for func in functions(module):
         for op in _by_first_use(func):
-            value = op.value
-            op.attributes["offset"] = place(value, value.digest, value.array.nbytes)
+            op.attributes["offset"] = place(op.value)
     for op in module.body.ops:
         if isinstance(op, Variable):
-            value = op.value
-            op.attributes["initial"] = place(value, value.digest, value.array.nbytes)
+            op.attributes["initial"] = place(op.value)
             op.attributes["offset"] = state
-            state = aligned(state + value.array.nbytes)
+            state = aligned(state + op.value.array.nbytes)
+    module.attributes["kern.constants"] = tuple({"offset": o, "value": v} for o, v in known.values())
     module.attributes["kern.weights"] = total
     module.attributes["kern.state"] = state
 

@@ -25,7 +25,7 @@ from .per_channel import (
     scaled_by,
     statistics,
 )
-from .shared import add_constant, dense_of, float64_of, inherit, rounded, where
+from .shared import add_constant, dense_of, float64_of, inherit, name_at, rounded, where
 
 #: x * factor + offset loses what `x - mean` would keep when the mean is this many deviations away from 0
 MOST_DEVIATIONS = 16
@@ -106,9 +106,13 @@ class FoldBatchNorm(Pass):
             context.refuse(self.name, op, "its scale or offset is not finite")
             return
         b = Builder.at(op)
-        x = b(Sub, op.x, add_constant(b, mean, dtype)) if far.any() else op.x
-        scaled = b(Mul, x, add_constant(b, factor, dtype))
-        op.replace_with(b(Add, scaled, add_constant(b, shift, dtype)))
+
+        def constant(array: Array, what: str) -> Value:
+            return add_constant(b, array, dtype, name_at(op.location, what))
+
+        x = b(Sub, op.x, constant(mean, "mean")) if far.any() else op.x
+        scaled = b(Mul, x, constant(factor, "scale"))
+        op.replace_with(b(Add, scaled, constant(shift, "offset")))
         context.count(self.name)
 
 
@@ -135,16 +139,17 @@ def is_finite(value: Dense) -> bool:
 def replace(product: Op, steps: list[Op], weights: Dense, bias: Array | None) -> None:
     """The product with other weights, and the bias in place of `steps`."""
     dtype = weights.dtype
-    b = Builder.at(product)
-    w = add_constant(b, weights.array, dtype, weights.name, product.operands[1].hint)
-    folded = b.create(type(product), product.operands[0], w, **product.attributes)
+    old = product.operands[1]
+    w = add_constant(Builder.at(old.definer or product), weights.array, dtype, weights.name, old.hint)
+    folded = Builder.at(product).create(type(product), product.operands[0], w, **product.attributes)
     inherit(folded, product, *(s for s in steps if scaled_by(s)))
     folded.result.hint = product.result.hint
     result: Value = folded.result
     last = steps[-1]
     if bias is not None:
         b = Builder.at(last)
-        shift = b.create(Add, result, add_constant(b, bias, dtype))
+        name = name_at(last.location, "bias")
+        shift = b.create(Add, result, add_constant(b, bias, dtype, name))
         result = inherit(shift, *steps).result
     operands = [v.definer for op in (product, *steps) for v in op.operands if v.definer]
     last.result.replace_with(result)

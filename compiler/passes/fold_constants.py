@@ -18,7 +18,7 @@ from ..ops.base import GraphOp
 from ..ops.constant import Constant, Dims, constant_value, is_symbolic
 from ..ops.interpreter import evaluate
 from ..ops.shape import BroadcastTo, Reshape, Slice, Transpose
-from .shared import add_constant
+from .shared import add_constant, name_at
 from .symbolic_sizes import Sizes, fold_sizes, is_candidate
 
 #: repeated values are written out for an op that needs them all, up to this many bytes
@@ -59,7 +59,7 @@ class FoldConstants(Pass):
                 return None
             types = [r.type for r in op.results]
             return [
-                add_constant(b, a, t.dtype, r.hint, r.hint)
+                add_constant(b, a, t.dtype, name_at(op.location) or r.hint, r.hint)
                 for a, t, r in zip(arrays, types, op.results, strict=True)
                 if isinstance(t, TensorType)
             ]

@@ -42,6 +42,12 @@ def dense_of(v: Value) -> Dense | None:
     return v.definer.value if isinstance(v.definer, Constant) else None
 
 
+def name_at(location: Location, suffix: str = "") -> str:
+    """A name for a constant that an op brings about: the op's own."""
+    name = next((p for p in location.parts if isinstance(p, str)), "")
+    return f"{name}/{suffix}" if name and suffix else name
+
+
 def add_constant(b: Builder, array: Array, dtype: DType, name: str = "", hint: str = "") -> Value:
     """A new constant; one repeated value is stored once."""
     one = splat_value(array)

@@ -73,7 +73,11 @@ def random_inputs(func: FuncOp, seed: int) -> list[Array]:
     sizes must agree, all symbols are equal."""
     rng = np.random.default_rng(seed)
     symbols = sorted(
-        s for a in func.body.args if isinstance(a.type, TensorType) for d in a.type.shape for s in symbols_of(d)
+        s
+        for a in func.body.args
+        if isinstance(a.type, TensorType)
+        for d in a.type.shape
+        for s in symbols_of(d)
     )
     required = any(op.attributes.get("requires") for op in func.walk())
     env = {s: 3 if required else int(rng.choice([1, 3, 5, 7])) for s in symbols}

@@ -73,7 +73,8 @@ def test_bfloat16_one_is_one(run_pass) -> None:
 def test_chains_of_dead_ops_go_at_once(run_pass) -> None:
     ops = "\n".join(f"%v{i + 1} = graph.exp(%v{i}) : tensor<2xf32>" for i in range(50))
     outcome = run_pass(
-        "canonicalize", f"func.func @main(%v0: tensor<2xf32>) -> (tensor<2xf32>) {{\n{ops}\nfunc.return(%v0)\n}}"
+        "canonicalize",
+        f"func.func @main(%v0: tensor<2xf32>) -> (tensor<2xf32>) {{\n{ops}\nfunc.return(%v0)\n}}",
     )
     assert outcome.count("graph.exp") == 0
 

@@ -38,7 +38,9 @@ def test_large_constants_are_hashed_only_when_they_may_be_equal() -> None:
 
 def test_merged_ops_keep_all_locations_in_one_step(run_pass) -> None:
     ops = "\n".join(f'%v{i} = graph.exp(%x) : tensor<2xf32> loc("e{i}")' for i in range(300))
-    outcome = run_pass("cse", f"func.func @main(%x: tensor<2xf32>) -> (tensor<2xf32>) {{\n{ops}\nfunc.return(%v9)\n}}")
+    outcome = run_pass(
+        "cse", f"func.func @main(%x: tensor<2xf32>) -> (tensor<2xf32>) {{\n{ops}\nfunc.return(%v9)\n}}"
+    )
     (exp,) = (op for op in outcome.module.walk() if op.name == "graph.exp")
     assert exp.location.parts == tuple(f"e{i}" for i in range(300))
     assert outcome.statistics == {"cse": 299}

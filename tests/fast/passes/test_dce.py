@@ -14,7 +14,9 @@ def test_golden(golden: Path, check_golden) -> None:
 
 def test_long_dead_chains_go_in_one_run(run_pass) -> None:
     ops = "\n".join(f"%v{i + 1} = graph.exp(%v{i}) : tensor<2xf32>" for i in range(500))
-    outcome = run_pass("dce", f"func.func @main(%v0: tensor<2xf32>) -> (tensor<2xf32>) {{\n{ops}\nfunc.return(%v0)\n}}")
+    outcome = run_pass(
+        "dce", f"func.func @main(%v0: tensor<2xf32>) -> (tensor<2xf32>) {{\n{ops}\nfunc.return(%v0)\n}}"
+    )
     assert outcome.statistics == {"dce": 500}
     assert outcome.count("graph.exp") == 0
 

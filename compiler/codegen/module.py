@@ -1,0 +1,229 @@
+"""A loops-level module to one object file: kernels, entry functions, tables, manifest."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ...runtime.errors import Error
+from ...runtime.spec import DType
+from ..ir.core import Op
+from ..ir.dims import Dim, parse_dim
+from ..ir.parser import DIMS
+from ..ir.types import MemRefType
+from ..kernels.lower_loops import BLOCKS, entry_symbols
+from ..ops.builtin import FuncOp, functions
+from ..ops.variable import Variable
+from ..target import Target
+from .emit_core import Affine, EmitterBase
+from .emitter import FunctionEmitter
+from .native import NativeModule
+from .rt_pool import add_pool, declare_pool
+from .rt_run import add_run
+from .rt_session import add_sessions
+from .rt_tables import FunctionRow, TensorRow, VariableRow
+
+ROLE = "kern.role"
+
+
+@dataclass
+class Emitted:
+    """LLVM text and what the tables say."""
+
+    text: str
+    functions: list[FunctionRow]
+    variables: list[VariableRow]
+
+
+def is_entry(func: FuncOp) -> bool:
+    return any(a.get(ROLE) == "error" for a in func.arg_attrs)
+
+
+def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted:
+    """The LLVM text of a whole library. `manifest` gains what describes functions and variables."""
+    native = NativeModule()
+    kernels: list[str] = []
+    rows: list[FunctionRow] = []
+    declared: dict[str, str] = {}
+    for func in functions(module):
+        emitter = FunctionEmitter(target)
+        if is_entry(func):
+            row = function_row(func)
+            rows.append(row)
+            kernels.append(emitter.entry_function(func))
+            kernels += [entry_text(func, row), plan_text(row, target, declared)]
+        else:
+            kernels.append(emitter.function(func))
+        kernels += emitter.extra
+        declared.update(emitter.declared)
+    variables = [
+        VariableRow(
+            v.sym_name, v.value.dtype, tuple(v.value.array.shape), v.attributes["offset"],
+            v.attributes["initial"], v.value.array.nbytes,
+        )
+        for v in module.body.ops
+        if isinstance(v, Variable)
+    ]  # fmt: skip
+    add_pool(native)
+    add_sessions(native, target, variables, module.attributes["kern.state"])
+    add_run(native, rows, module.attributes["kern.sites"], len(variables))
+    manifest.update(describe(rows, variables))
+    text = json.dumps(manifest, sort_keys=True, indent=1).encode()
+    parts = [
+        f'target triple = "{target.triple}"',
+        *declare_pool(native),
+        _manifest_text(text),
+        native.text(),
+        *(d for d in declared.values() if d),
+        *kernels,
+    ]
+    return Emitted("\n".join(parts), rows, variables)
+
+
+def _manifest_text(text: bytes) -> str:
+    from .native import text_bytes
+
+    return (
+        f'@nw.manifest = internal constant [{len(text) + 1} x i8] c"{text_bytes(text)}", section ".netwright"\n'
+        'define ptr @nw_manifest() "target-cpu"="x86-64" nounwind {\n  ret ptr @nw.manifest\n}'
+    )
+
+
+def _tensor_row(name: str, attrs: dict[str, Any], t: MemRefType) -> TensorRow:
+    dtype: DType = attrs["graph.dtype"]
+    dims = attrs.get(DIMS)
+    shape: tuple[Dim, ...] = t.shape
+    if dims is not None:
+        shape = tuple(parse_dim(d) if isinstance(d, str) else d for d in dims)
+    return TensorRow(name, dtype, shape)
+
+
+def function_row(func: FuncOp) -> FunctionRow:
+    """What the tables say of an entry function."""
+    inputs: list[TensorRow] = []
+    outputs: list[TensorRow] = []
+    for arg, attrs in zip(func.body.args, func.arg_attrs, strict=True):
+        role = attrs.get(ROLE)
+        if role in ("input", "output") and isinstance(arg.type, MemRefType):
+            rows = inputs if role == "input" else outputs
+            default = f"{role}_{len(rows)}"
+            rows.append(_tensor_row(str(attrs.get("graph.name", default)), attrs, arg.type))
+    return FunctionRow(
+        func.sym_name,
+        tuple(inputs),
+        tuple(outputs),
+        tuple(entry_symbols(func)),
+        func.attributes["kern.arena"],
+        func.attributes["kern.requires"],
+        bool(func.attributes["kern.writes"]),
+    )
+
+
+def entry_text(func: FuncOp, row: FunctionRow) -> str:
+    """The function that unpacks tensors and symbols and calls the entry."""
+    lines: list[str] = []
+    args: list[str] = []
+
+    def data(array: str, i: int) -> None:
+        lines.append(f"  %p{len(args)} = getelementptr i8, ptr %{array}, i64 {32 * i}")
+        lines.append(f"  %d{len(args)} = load ptr, ptr %p{len(args)}")
+        args.append(f"ptr %d{len(args)}")
+
+    for i in range(len(row.inputs)):
+        data("in", i)
+    for i in range(len(row.outputs)):
+        data("out", i)
+    args += ["ptr %error", *(f"ptr %{b}" for b in BLOCKS)]
+    for i in range(len(row.symbols)):
+        lines.append(f"  %q{i} = getelementptr i64, ptr %symbols, i64 {i}")
+        lines.append(f"  %s{i} = load i64, ptr %q{i}")
+        args.append(f"i64 %s{i}")
+    args += ["i64 %threads", "ptr %team"]
+    body = "\n".join([*lines, f"  call void @fn.{row.name}({', '.join(args)})", "  ret void"])
+    params = ["ptr %in", "ptr %out", "ptr %error", *(f"ptr %{b}" for b in BLOCKS), "ptr %symbols"]
+    return (
+        f"define internal void @{row.name}.entry({', '.join(params)}, i64 %threads, ptr %team) nounwind "
+        f'"target-cpu"="x86-64" {{\n{body}\n}}\n'
+    )
+
+
+def plan_text(row: FunctionRow, target: Target, declared: dict[str, str]) -> str:
+    """The function that computes, from the symbols, the arena's size, the outputs' sizes, and the pairs of
+    sizes that must be equal."""
+    e = EmitterBase(target)
+    for i, s in enumerate(row.symbols):
+        slot = e.emit(f"getelementptr i64, ptr %symbols, i64 {i}")
+        e.symbols[s] = Affine(((e.emit(f"load i64, ptr {slot}"), 1),))
+    wanted: list[Dim] = [row.arena, *(d for o in row.outputs for d in o.dims)]
+    for r in row.requires:
+        wanted += [parse_dim(t) for t in r.split(" == ")]
+    for i, d in enumerate(wanted):
+        slot = e.emit(f"getelementptr i64, ptr %planned, i64 {i}")
+        e.line(f"store i64 {e.materialize(e.dim(d))}, ptr {slot}")
+    declared.update(e.declared)
+    body = "\n".join([*e.scope.lines, "  ret void"])
+    return (
+        f"define internal void @{row.name}.plan(ptr %symbols, ptr %planned) nounwind "
+        f'"target-cpu"="x86-64" {{\n{body}\n}}\n'
+    )
+
+
+def describe(rows: list[FunctionRow], variables: list[VariableRow]) -> dict[str, Any]:
+    """The manifest's part on functions and variables."""
+
+    def tensors(items: tuple[TensorRow, ...]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": t.name,
+                "dtype": t.dtype.tf_name,
+                "shape": [d if isinstance(d, int) else str(d) for d in t.dims],
+            }
+            for t in items
+        ]
+
+    return {
+        "functions": [
+            {
+                "name": r.name,
+                "inputs": tensors(r.inputs),
+                "outputs": tensors(r.outputs),
+                "arena": r.arena if isinstance(r.arena, int) else str(r.arena),
+                "writes_state": r.writes,
+            }
+            for r in rows
+        ],
+        "variables": [{"name": v.name, "dtype": v.dtype.tf_name, "shape": list(v.dims)} for v in variables],
+    }
+
+
+def emit_object(text: str, target: Target) -> tuple[bytes, str]:
+    """LLVM text to an object file and, on request of a dump, its assembly. No mid-level passes run."""
+    machine, parsed = _machine(target), _parse(text)
+    return machine.emit_object(parsed), ""
+
+
+def emit_assembly(text: str, target: Target) -> str:
+    return _machine(target).emit_assembly(_parse(text))
+
+
+def _parse(text: str) -> Any:
+    import llvmlite.binding as llvm
+
+    try:
+        parsed = llvm.parse_assembly(text)
+        parsed.verify()
+    except RuntimeError as e:
+        raise Error(f"LLVM refuses the generated code: {e}") from e
+    return parsed
+
+
+def _machine(target: Target) -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    llvm.initialize_native_asmparser()
+    return llvm.Target.from_triple(target.triple).create_target_machine(
+        cpu="x86-64", opt=2, reloc="pic", codemodel="default"
+    )

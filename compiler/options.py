@@ -1,0 +1,48 @@
+"""Options of a compilation: the one source of Python keywords, command-line flags and their documentation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def option(default: Any, doc: str, **more: Any) -> Any:
+    """A field with its documentation; `metavar`, `repeat` and `choices` shape the command-line flag."""
+    return field(default=default, metadata={"doc": doc, **more})
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """What a user may ask of a compilation."""
+
+    inputs: tuple[str, ...] = option(
+        (), "inputs by node or tensor name, with a shape if it is not known: x:?,224,224,3", metavar="NAME[:SHAPE]",
+        flag="--input", repeat=True,
+    )  # fmt: skip
+    outputs: tuple[str, ...] = option(
+        (), "outputs by node or tensor name", metavar="NAME", flag="--output-tensor", repeat=True
+    )
+    batch: int | None = option(None, "a fixed batch size; without it the batch stays dynamic", metavar="N")
+    threads: int | None = option(None, "threads a call may use, for the model returned", metavar="N")
+    target: str = option("native", "native, x86-64, x86-64-v3 or x86-64-v4", metavar="NAME")
+    linker: str | None = option(
+        None, "ld, cc or a path, instead of netwright's own linker", metavar="PROGRAM"
+    )
+    header: str | None = option(None, "write a C header here", metavar="FILE")
+    pipeline: str | None = option(
+        None, "passes to run instead of the default ones, as graph(…),kern(…),loops(…)", metavar="TEXT"
+    )
+    stop_after: str | None = option(None, "stop after this pass; nothing is linked", metavar="PASS")
+    skip_pass: tuple[str, ...] = option((), "leave this pass out", metavar="PASS", repeat=True)
+    dump_ir: str | None = option(None, "write the IR after every pass into this folder", metavar="DIR")
+    print_ir_after_all: bool = option(False, "print the IR after every pass")
+    print_ir_after_change: bool = option(False, "print the IR after every pass that changed it")
+    verify_ir: bool = option(True, "check the IR after every pass")
+
+    def replace(self, **changes: Any) -> CompileOptions:
+        return dataclasses.replace(self, **changes)
+
+
+def option_fields() -> list[dataclasses.Field[Any]]:
+    return list(dataclasses.fields(CompileOptions))

@@ -1,0 +1,94 @@
+"""A compiled library in this process: loaded, checked, its functions bound."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from typing import Any
+
+from .abi import ABI_VERSION, ERROR_BYTES, STATUSES, Tensor
+from .artifact import read_manifest
+from .errors import (
+    ArtifactError,
+    BusyError,
+    DTypeError,
+    Error,
+    ExecutionError,
+    InputError,
+    ShapeError,
+)
+
+_P, _I32, _I64, _SIZE = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64, ctypes.c_size_t
+_TENSORS = ctypes.POINTER(Tensor)
+_ERR = [ctypes.c_char_p, _SIZE]
+
+#: (result, arguments) of the exported functions
+_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
+    "nw_abi_version": (_I32, []),
+    "nw_session_create": (_I32, [_I32, ctypes.POINTER(_P), *_ERR]),
+    "nw_session_destroy": (None, [_P]),
+    "nw_state_create": (_I32, [ctypes.POINTER(_P), *_ERR]),
+    "nw_state_destroy": (None, [_P]),
+    "nw_state_copy": (_I32, [_P, _P, *_ERR]),
+    "nw_state_get": (_I32, [_P, ctypes.c_char_p, _TENSORS, *_ERR]),
+    "nw_state_set": (_I32, [_P, ctypes.c_char_p, _TENSORS, *_ERR]),
+    "nw_run": (_I32, [_P, _P, _I32, _TENSORS, _I32, _TENSORS, _I32, *_ERR]),
+    "nw_infer": (_I32, [_I32, _TENSORS, _I32, _TENSORS, _I32, *_ERR]),
+}
+
+_KINDS: dict[str, type[Error]] = {
+    "SHAPE": ShapeError,
+    "DTYPE": DTypeError,
+    "NULL": InputError,
+    "OVERLAP": InputError,
+    "CPU": ArtifactError,
+    "VERSION": ArtifactError,
+}
+
+
+def raise_status(code: int, sentence: str) -> None:
+    """The exception of a status; nothing for OK."""
+    if code == 0:
+        return
+    name = STATUSES[code] if 0 < code < len(STATUSES) else str(code)
+    kind = _KINDS.get(name)
+    if kind is not None:
+        raise kind(sentence)
+    raise (BusyError if name == "BUSY" else ExecutionError)(sentence, name)
+
+
+class Library:
+    """Functions of a compiled library. Calls release the GIL."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.path.abspath(os.fspath(path))
+        self.manifest: dict[str, Any] = json.loads(read_manifest(self.path).rstrip(b"\0"))
+        try:
+            self.dll = ctypes.CDLL(self.path)
+            for name, (result, arguments) in _SIGNATURES.items():
+                function = getattr(self.dll, name)
+                function.restype, function.argtypes = result, arguments
+        except (OSError, AttributeError) as e:
+            raise ArtifactError(f"cannot load the compiled library {self.path!r}: {e}") from e
+        version = int(self.dll.nw_abi_version())
+        if version != ABI_VERSION:
+            raise ArtifactError(
+                f"{self.path!r} has interface version {version}, this netwright reads {ABI_VERSION}: "
+                "compile the model again"
+            )
+
+    def call(self, name: str, *args: Any) -> None:
+        """Calls a function that returns a status; raises what it says."""
+        err = ctypes.create_string_buffer(ERROR_BYTES)
+        raise_status(getattr(self.dll, name)(*args, err, ERROR_BYTES), err.value.decode("utf-8", "replace"))
+
+    def create_session(self, threads: int) -> int:
+        handle = _P()
+        self.call("nw_session_create", threads, ctypes.byref(handle))
+        return int(handle.value or 0)
+
+    def create_state(self) -> int:
+        handle = _P()
+        self.call("nw_state_create", ctypes.byref(handle))
+        return int(handle.value or 0)
