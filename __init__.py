@@ -35,7 +35,26 @@ _PUBLIC = {
     "BusyError": ".runtime.errors",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "ArtifactError",
+    "BusyError",
+    "DTypeError",
+    "Error",
+    "ExecutionError",
+    "FormatError",
+    "InputError",
+    "Model",
+    "OptionError",
+    "ParseError",
+    "PassError",
+    "ShapeError",
+    "TensorSpec",
+    "UnsupportedError",
+    "VerifyError",
+    "__version__",
+    "compile",
+    "load",
+]
 
 if TYPE_CHECKING:
     from .frontends.api import compile

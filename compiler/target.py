@@ -93,7 +93,10 @@ def _cache_size(level: int, default: int) -> int:
     for i in range(8):
         entry = root / f"index{i}"
         try:
-            if int((entry / "level").read_text()) != level or (entry / "type").read_text().strip() == "Instruction":
+            if (
+                int((entry / "level").read_text()) != level
+                or (entry / "type").read_text().strip() == "Instruction"
+            ):
                 continue
             text = (entry / "size").read_text().strip()
         except (OSError, ValueError):
@@ -115,5 +118,3 @@ def resolve_target(name: str) -> Target:
     if name not in TARGETS:
         raise OptionError(f"unknown target {name!r}; targets: native, {', '.join(TARGETS)}")
     return TARGETS[name]
-
-

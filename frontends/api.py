@@ -39,6 +39,11 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(v) for v in value)
 
 
+def model_name(src: Any) -> str:
+    """What the manifest calls the model: the file's name without ending."""
+    return Path(os.fspath(src)).stem if isinstance(src, (str, os.PathLike)) else "model"
+
+
 def compile(
     src: Any,
     output: str | os.PathLike[str] | None = None,
@@ -63,7 +68,6 @@ def compile(
     """
     from ..compiler.driver import compile_module
     from .load import load_model
-    from .observing import observers_for
 
     chosen = make_options(
         inputs=inputs,
@@ -76,9 +80,9 @@ def compile(
     )
     module = load_model(src, inputs=chosen.inputs, outputs=chosen.outputs, batch=chosen.batch)
     if output is not None:
-        compile_module(module, output, chosen, observers_for(chosen), Path(os.fspath(src)).stem)
+        compile_module(module, output, chosen, name=model_name(src))
         return load(output, threads)
     with tempfile.TemporaryDirectory(prefix="netwright-") as folder:
         path = os.path.join(folder, "model.so")
-        compile_module(module, path, chosen, observers_for(chosen), Path(os.fspath(src)).stem)
+        compile_module(module, path, chosen, name=model_name(src))
         return load(path, threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ir.core import Block, Op, Value
 from ..ir.types import IndexType, VectorType
-from .emit_core import Affine, Scope, Vec
+from .emit_core import Affine, Mem, Scope, Vec
 from .emit_math import MathEmitter
 
 
@@ -194,7 +194,8 @@ class ControlEmitter(MathEmitter):
         parts = []
         for v in op.operands:
             have = self.values[v]
-            text = have.pointer if hasattr(have, "pointer") else self.operand(v)
+            # a kernel's own type has no offset: it gets the address of the first element
+            text = self.address(have, [Affine()] * have.type.rank) if isinstance(have, Mem) else self.operand(v)
             parts.append(f"{self.llvm_type(v.type)} {text}")
         return ", ".join(parts)
 

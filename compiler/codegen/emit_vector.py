@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ...runtime.spec import DType, boolean
 from ..ir.core import Op, Value
 from ..ir.types import MemRefType, ScalarType, VectorType
-from ..kernels.dialect_memory import Reduction, TransferRead, TransferWrite
+from ..kernels.dialect_memory import OuterProduct, Reduction, ShapeCast, TransferRead, TransferWrite
 from .emit_arith import ArithEmitter
 from .emit_core import Affine, Mem, Scalars, Vec, llvm_scalar
 
@@ -267,7 +267,7 @@ class VectorEmitter(ArithEmitter):
             raise self.unsupported(op, "transfers give vectors")
         at = [self.index(i) for i in op.indices]
         stride = mem.type.element_strides[op.map[-1]]
-        if stride != 1:
+        if stride != 1 or _feeds_columns(op.result):
             if not all(op.in_bounds):
                 raise self.unsupported(op, "a strided slice must be inside")
             items = [
@@ -349,6 +349,14 @@ class VectorEmitter(ArithEmitter):
         if dtype == boolean:
             value = self.emit(f"zext <{w} x i1> {value} to {memory}")
         self.line(f"call void {name}({memory} {value}, ptr {pointer}, i32 {dtype.size}, <{w} x i1> {mask})")
+
+
+def _feeds_columns(v: Value) -> bool:
+    """Whether a vector is only ever the left operand of outer products, which want separate scalars."""
+    return bool(v.uses) and all(
+        (isinstance(op, OuterProduct) and i == 0) or (isinstance(op, ShapeCast) and _feeds_columns(op.result))
+        for op, i in v.uses
+    )
 
 
 def _positions(at: list[Affine], axes: tuple[int, ...], shape: tuple[int, ...]) -> list[list[Affine]]:

@@ -197,13 +197,14 @@ def describe(rows: list[FunctionRow], variables: list[VariableRow]) -> dict[str,
     }
 
 
-def emit_object(text: str, target: Target) -> tuple[bytes, str]:
-    """LLVM text to an object file and, on request of a dump, its assembly. No mid-level passes run."""
+def emit_object(text: str, target: Target) -> bytes:
+    """LLVM text to an object file. No mid-level passes run."""
     machine, parsed = _machine(target), _parse(text)
-    return machine.emit_object(parsed), ""
+    return machine.emit_object(parsed)
 
 
 def emit_assembly(text: str, target: Target) -> str:
+    """LLVM text to assembly, for dumps."""
     return _machine(target).emit_assembly(_parse(text))
 
 

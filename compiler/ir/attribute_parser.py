@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
 
 from ...runtime.errors import ParseError
-from ...runtime.spec import BY_NAME, DType, dtype_of, i64
+from ...runtime.spec import BY_NAME, DType, bf16, dtype_of, i64
 from .attributes import Array, Attribute, Dense, Number, Raw, SymbolRef, Unit
+from .bfloat16 import narrow, widen
 from .dims import Dim, Sym
 from .lexer import Lexer
 from .location import UNKNOWN, Location
@@ -50,6 +50,8 @@ class AttributeParser(Lexer):
     """Parses everything but ops. `?` in a type becomes the symbol `?`: only inference knows its name."""
 
     resources: Mapping[str, Array] = {}
+    #: `#map` and the like, which MLIR gives names
+    named_attributes: dict[str, Attribute] = {}
 
     def type(self) -> Type:
         if self.at("("):
@@ -103,7 +105,10 @@ class AttributeParser(Lexer):
             name = self.take().text[1:]
             return SymbolRef(unescape(name) if name.startswith('"') else name)
         if t.kind == "hash":
-            return Raw(self.take().text + (self.raw_until_balanced() if self.at("<") else ""))
+            name = self.take().text
+            if name in self.named_attributes:
+                return self.named_attributes[name]
+            return Raw(name + (self.raw_until_balanced() if self.at("<") else ""))
         if self.accept("["):
             items: list[Attribute] = []
             while not self.accept("]"):
@@ -131,7 +136,8 @@ class AttributeParser(Lexer):
         is_float = isinstance(kind, ScalarType) and kind.dtype.is_float
         value: int | float = float(t.text) if t.kind == "float" else 0
         if t.kind == "hex" and is_float:
-            value = float(_element(t.text, kind.dtype)) if isinstance(kind, ScalarType) else 0.0
+            bits = _element(t.text, kind.dtype) if isinstance(kind, ScalarType) else 0.0
+            value = float(widen(np.asarray(bits)) if str(kind) == "bf16" else bits)
         elif t.kind != "float":
             value = int(t.text, 0)
         default = "f64" if is_float else "i64"
@@ -260,8 +266,8 @@ def _element(text: str, dtype: DType) -> Any:
         return int(text)
     if text.startswith("0x"):
         return np.frombuffer(bytes.fromhex(text[2:])[::-1], dtype.numpy)[0]
-    if dtype.name == "bf16":
-        return struct.unpack("<I", struct.pack("<f", float(text)))[0] >> 16
+    if dtype == bf16:
+        return narrow(np.asarray(text, np.float64))
     value = float(text)
     return math.copysign(value, -1.0) if text.startswith("-") else value
 

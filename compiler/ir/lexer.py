@@ -63,6 +63,11 @@ class Lexer:
         caret = " " * (column - 1) + "^"
         return ParseError(f"{self.filename}:{line}:{column}: {message}\n{shown}\n{caret}")
 
+    @property
+    def found(self) -> str:
+        """How an error names the current token."""
+        return repr(self.token.text) if self.token.kind != "end" else "the end of the text"
+
     def take(self) -> Token:
         t = self.token
         self.token = self._next()
@@ -79,12 +84,12 @@ class Lexer:
 
     def expect(self, text: str) -> Token:
         if not self.at(text):
-            raise self.error(f"expected {text!r}, found {self.token.text or 'the end of the text'!r}")
+            raise self.error(f"expected {text!r}, found {self.found}")
         return self.take()
 
     def expect_kind(self, kind: str, what: str) -> Token:
         if self.token.kind != kind:
-            raise self.error(f"expected {what}, found {self.token.text or 'the end of the text'!r}")
+            raise self.error(f"expected {what}, found {self.found}")
         return self.take()
 
     def raw_until_balanced(self) -> str:

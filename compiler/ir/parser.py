@@ -26,17 +26,22 @@ class Parser(AttributeParser):
         self.resources = resources or {}
         self._scopes: list[dict[str, Value]] = [{}]
         self._aliases: dict[str, Location] = {}
+        self.named_attributes = {}
         super().__init__(text, filename)
         self._find_aliases()
 
     def _find_aliases(self) -> None:
-        """MLIR prints locations once, as `#loc1 = loc("a")`, before or after the module."""
+        """MLIR prints locations once, as `#loc1 = loc("a")`, before or after the module; also maps."""
         for line in self.text.split("\n"):
-            if line.startswith("#loc"):
-                name, _, body = line.partition(" = ")
-                sub = AttributeParser(body)
-                sub.alias = self.alias
+            name, equals, body = line.partition(" = ") if line.startswith("#") else ("", "", "")
+            if not equals:
+                continue
+            sub = AttributeParser(body)
+            sub.alias = self.alias
+            if body.startswith("loc("):
                 self._aliases[name] = sub.location()
+            else:
+                self.named_attributes[name] = sub.attribute()
 
     def alias(self, name: str) -> Location:
         if name not in self._aliases:
@@ -50,7 +55,10 @@ class Parser(AttributeParser):
             if self.token.kind == "hash":
                 self.take()
                 self.expect("=")
-                self.location()
+                if self.at("loc"):
+                    self.location()
+                else:
+                    self.attribute()
                 continue
             ops.append(self.op())
         if len(ops) == 1 and ops[0].name == "builtin.module":
@@ -64,6 +72,14 @@ class Parser(AttributeParser):
 
     def op(self) -> Op:
         start = self.token.start
+        try:
+            return self._op(start)
+        except ParseError as e:
+            if str(e).startswith(self.filename + ":"):
+                raise
+            raise self.error(str(e), start) from e
+
+    def _op(self, start: int) -> Op:
         names = self._result_names()
         if self.token.kind == "string":
             op = self._generic(unescape(self.take().text), start)

@@ -59,7 +59,7 @@ class _Verifier:
                 raise VerifyError(f"{op.name} ({op.location}): operand {i} is not defined before its use")
         for r in op.results:
             for user, i in r.uses:
-                if user.operands[i] is not r or user.block is None:
+                if i >= len(user.operands) or user.operands[i] is not r or user.block is None:
                     raise VerifyError(f"{op.name} ({op.location}): stale use by {user.name}")
         op.spec.check(op)
         self.region_op(op, visible)

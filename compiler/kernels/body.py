@@ -90,6 +90,10 @@ class LoopScalars:
             return x
         if to == boolean:
             return self.compare("ne", x, self.c(0, x))
+        if have.is_float and to.is_integer and to not in (i32, i64, u64):
+            # narrow integers wrap: convert to a wide one first, as C++ compilers do
+            wide = i64 if to == u32 else i32
+            return self._convert("trunci", self._convert("fptosi", x, wide), to)
         return self._convert(_conversion(have, to), x, to)
 
     def _convert(self, name: str, x: Value, to: DType) -> Value:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..cost.tiles import PANEL, RowTiles, split_columns, split_rows
+from ..cost.tiles import RowTiles, split_columns, split_rows
 from ..ir.core import Value
 from ..ir.types import MemRefType
 from ..ops.builtin import FuncOp
@@ -20,7 +20,7 @@ from . import dialect_memory as mem
 from .build import Index
 from .dialect_arith import SelectOp
 from .dialect_kern import Kernel
-from .family import KernelBuilder, leading_bias, lowers, zero_row
+from .family import KernelBuilder, leading_bias, lowers, packed_row, zero_row
 from .tiles import UNROLL, Depth, accumulate
 
 
@@ -190,7 +190,6 @@ class _ConvLowering:
         b, s = self.b, self.s
         acc = b.splat(start, (rows * pixels, width))
         top = b.mul(row, s.strides[0])
-        panel, offset = b.div(column, PANEL), b.rem(column, PANEL)
 
         def left(k: Sequence[Index]) -> Value:
             at = [image, b.add(top, b.mul(k[0], s.dilations[0])), 0, x, k[1], k[2]]
@@ -202,7 +201,7 @@ class _ConvLowering:
             inner = k[2] if self.kw_loops == 1 else b.add(b.mul(k[1], s.channels), k[2])
             if not self.packed:
                 return b.read(self.weights, [k[0], inner, column], (width,), (2,), inside)
-            return b.read(b.inputs[1], [panel, k[0], inner, offset], (width,), (3,))
+            return packed_row(b, b.inputs[1], [k[0]], inner, column, width)
 
         count = s.kernel[1] * s.channels if self.kw_loops == 1 else s.channels
         depths = [Depth(s.kernel[0]), Depth(self.kw_loops), Depth(count, UNROLL)]

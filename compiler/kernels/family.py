@@ -128,6 +128,16 @@ def pack_panels(w: Array) -> Array:
     return out
 
 
+def packed_row(b: LoopBuilder, w: Value, lead: Sequence[Index], k: Index, column: Index, width: int) -> Value:
+    """A row of packed panels [panels, lead…, K, 32]; a tile wider than a panel takes neighbouring panels."""
+    panel, offset = b.div(column, PANEL), b.rem(column, PANEL)
+    last = 2 + len(lead)
+    if width <= PANEL:
+        return b.read(w, [panel, *lead, k, offset], (width,), (last,))
+    rows = b.read(w, [panel, *lead, k, 0], (width // PANEL, PANEL), (0, last))
+    return b.shape_cast(rows, (width,))
+
+
 def zero_row(b: LoopBuilder, width: int, dtype: DType) -> Value:
     return b.splat(b.number(0.0 if dtype.is_float else 0, dtype), (width,))
 

@@ -14,15 +14,15 @@ from ..ir.types import FunctionType, MemRefType, TensorType
 from ..ops.base import tensor
 from ..ops.builtin import FuncOp, ReturnOp, functions
 from ..ops.constant import Constant, Dims, Shape
-from ..ops.control import If, While
+from ..ops.control import If, While, Yield
 from ..ops.conv import Conv2D
 from ..ops.fused import FusedConv2D, FusedMatMul, expand_epilogue
 from ..ops.matmul import MatMul
-from ..ops.norm import Softmax
+from ..ops.norm import BatchNorm, Softmax
 from ..ops.pool import AvgPool2D, MaxPool2D
 from ..ops.reduce import Reduce
 from ..ops.shape import BroadcastTo, Concat, Gather, Pad, Reshape, Slice, Transpose
-from ..ops.variable import AssignVariable, ReadVariable
+from ..ops.variable import AssignVariable, ReadVariable, Variable
 from ..target import Target
 from . import form_moves, form_others, form_products
 from .form_moves import copy
@@ -154,6 +154,12 @@ def convert_block(f: Former, block: Block) -> None:
             continue
         f.b.location = group.location
         _form(f, group)
+
+
+def has_kernel(op: Op) -> bool:
+    """Whether ops of this kind can be compiled at all."""
+    other = (Constant, If, While, FusedConv2D, FusedMatMul, BatchNorm, Yield, Variable)
+    return op.has("pointwise") or isinstance(op, (*other, *(c for classes, _ in FORMS for c in classes)))
 
 
 def _form(f: Former, group: Group) -> None:

@@ -49,7 +49,7 @@ def _can_join(op: Op, v: Value, groups: dict[Op, Group]) -> Group | None:
     if d is None or d not in groups or len(v.uses) != 1:
         return None
     g = groups[d]
-    if g.result is not v or tensor(v).shape != tensor(op.result).shape:
+    if g.last.results != (v,) or tensor(v).shape != tensor(op.result).shape:
         return None
     if g.anchor is not None and not isinstance(g.anchor, ABSORBING):
         return None

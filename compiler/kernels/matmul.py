@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..cost.tiles import PANEL, split_columns, split_rows
+from ..cost.tiles import split_columns, split_rows
 from ..ir.core import Value
 from ..ops.builtin import FuncOp
 from ..target import Target
@@ -17,7 +17,7 @@ from . import dialect_arith as arith
 from . import dialect_memory as mem
 from .build import Index
 from .dialect_kern import Kernel
-from .family import KernelBuilder, leading_bias, lowers, zero_row
+from .family import KernelBuilder, leading_bias, lowers, packed_row, zero_row
 from .tiles import UNROLL, Depth, accumulate, accumulate_dynamic
 
 
@@ -163,7 +163,7 @@ class _MatMulLowering:
 
         def right(k: Sequence[Index]) -> Value:
             if self.packed:
-                return self._packed_row(column, k[0], width)
+                return packed_row(b, self.w, [], k[0], column, width)
             return b.read(self.w, [*w_lead, k[0], column], (width,), (len(w_lead) + 1,), inside)
 
         if isinstance(self.depth, int):
@@ -173,15 +173,6 @@ class _MatMulLowering:
         where = [*lead, row, column]
         axes = (self.rank - 2, self.rank - 1)
         b.write(b.apply(2, acc, where, (height, width), axes, inside, self.bias), self.y, where, axes, inside)
-
-    def _packed_row(self, column: Index, k: Index, width: int) -> Value:
-        """A row of the panels; a tile wider than a panel takes rows of neighbouring panels."""
-        b = self.b
-        if width <= PANEL:
-            return b.read(self.w, [b.div(column, PANEL), k, b.rem(column, PANEL)], (width,), (2,))
-        panels = width // PANEL
-        both = b.read(self.w, [b.div(column, PANEL), k, 0], (panels, PANEL), (0, 2))
-        return b.shape_cast(both, (width,))
 
     def _operand_batch(self, operand: Value, lead: list[Index]) -> list[Index]:
         """The batch indices of an operand; its sizes 1 repeat."""

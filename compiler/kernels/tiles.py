@@ -35,6 +35,8 @@ def accumulate(
 
     def nest(level: int, at: list[Index], acc: Value) -> Value:
         d = depths[level]
+        if d.count == 0:
+            return acc
         if level < len(depths) - 1:
             if d.count == 1:
                 return nest(level + 1, [*at, 0], acc)

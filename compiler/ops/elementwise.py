@@ -9,10 +9,10 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, bf16, boolean
 from ..ir.attributes import Array
+from ..ir.bfloat16 import narrow
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
 from .base import GraphOp, Scalars, broadcast_shapes, same_dtype, tensor
-from .bfloat16 import narrow
 
 
 class Unary(GraphOp, name="", traits={"pointwise"}):

@@ -13,11 +13,11 @@ import numpy as np
 from ...runtime.errors import ExecutionError, InputError, ShapeError, UnsupportedError
 from ...runtime.spec import bf16
 from ..ir.attributes import Array
+from ..ir.bfloat16 import narrow, widen
 from ..ir.core import Block, Op, Value
 from ..ir.dims import Sym, evaluate_dim, parse_dim, symbols_of
 from ..ir.types import TensorType
 from .base import GraphOp
-from .bfloat16 import narrow, widen
 from .builtin import FuncOp, functions
 from .control import If, While
 from .variable import AssignVariable, ReadVariable, initial_values

@@ -20,7 +20,7 @@ def output_size(
         raise shape_error(op, f"window {kernel}, stride {stride} and dilation {dilation} must be positive")
     if padding == "SAME":
         return ceildiv(size, stride)
-    room = size + sum(pads) - ((kernel - 1) * dilation + 1)
+    room = size + (sum(pads) if padding == "EXPLICIT" else 0) - ((kernel - 1) * dilation + 1)
     if isinstance(room, int) and room < 0:
         raise shape_error(op, f"a window of {(kernel - 1) * dilation + 1} does not fit into {size}")
     return floordiv(room, stride) + 1

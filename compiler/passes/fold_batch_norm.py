@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ir.attributes import Array, Dense
+from ..ir.bfloat16 import narrow, widen
 from ..ir.core import Builder, Op, Value
 from ..ir.passes import Pass, PassContext
 from ..ir.rewrite import erase_if_dead
 from ..ops.base import tensor
-from ..ops.bfloat16 import narrow, widen
 from ..ops.conv import Conv2D
 from ..ops.elementwise import Add, Mul, Sub
 from ..ops.matmul import MatMul

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..ir.core import Builder, Op, Value
 from ..ir.passes import Pass, PassContext
 from ..ir.types import TensorType
-from ..ops.base import tensor
+from ..ops.base import dims_text, tensor
 from ..ops.fused import BINARY_STEPS, FUSED, UNARY_STEPS, step_class
 from .shared import blocks, inherit, where
 
@@ -72,7 +72,8 @@ def next_step(value: Value, whole: TensorType) -> Step | str | None:
     if value.definer is None or wanted.block is not value.definer.block:
         return f"its result is used inside of a region, by {where(wanted)}"
     if wanted.result.type != whole:
-        return f"{where(wanted)} gives {wanted.result.type}, the product {whole}"
+        shape = dims_text(tensor(wanted.result).shape)
+        return f"{where(wanted)} gives shape {shape}, the product {dims_text(whole.shape)}"
     name = _STEPS[type(wanted)]
     if name in UNARY_STEPS:
         return Step(wanted, name, ())
@@ -80,7 +81,8 @@ def next_step(value: Value, whole: TensorType) -> Step | str | None:
         return f"{where(wanted)} subtracts the result from another value"
     (extra,) = (v for v in wanted.operands if v is not value)
     if not broadcasts(tensor(extra), whole):
-        return f"{where(wanted)}: {tensor(extra)} is not known to broadcast to {whole}"
+        shape = dims_text(tensor(extra).shape)
+        return f"{where(wanted)}: {shape} is not known to broadcast to {dims_text(whole.shape)}"
     return Step(wanted, name, (extra,))
 
 

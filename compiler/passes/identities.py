@@ -7,9 +7,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from ...runtime.spec import bf16
 from ..ir.attributes import splat_value
+from ..ir.bfloat16 import widen
 from ..ir.core import Builder, Op, Value
 from ..ir.opdef import REGISTRY
-from ..ops.bfloat16 import widen
 from .shared import dense_of, inherit
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ...runtime.spec import DType, bf16
 from ..ir.attributes import Array, Dense, splat_value
+from ..ir.bfloat16 import narrow, widen
 from ..ir.core import Block, Builder, Op, OpT, Value
 from ..ir.location import Location
-from ..ops.bfloat16 import narrow, widen
 from ..ops.constant import Constant
 
 

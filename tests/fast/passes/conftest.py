@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import netwright.compiler.passes  # noqa: F401  registers the passes
 import numpy as np
 import pytest
-
-import netwright.compiler.passes  # noqa: F401  registers the passes
 from netwright.compiler.ir.attributes import Array
 from netwright.compiler.ir.core import Op
 from netwright.compiler.ir.dims import evaluate_dim, parse_dim, symbols_of

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from netwright.compiler.ir.core import Op
 from netwright.compiler.ir.parser import parse_module
 from netwright.compiler.ir.passes import PassContext, make_pass

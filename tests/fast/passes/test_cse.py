@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
 from netwright.compiler.ir.attributes import Dense
 from netwright.compiler.ir.core import Builder
 from netwright.compiler.ir.passes import PassContext, make_pass

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-
 from netwright.compiler.ir.passes import make_pass
 from netwright.compiler.ops.constant import Constant
 from netwright.compiler.passes.fold_batch_norm import FoldBatchNorm

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from netwright.compiler.ir.attributes import Dense
 from netwright.compiler.ir.core import Builder, Op, Value
 from netwright.compiler.ir.dims import Dim, evaluate_dim, parse_dim

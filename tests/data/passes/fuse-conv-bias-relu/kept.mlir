@@ -77,6 +77,6 @@ func.func @region(%p: tensor<i1>, %x: tensor<2x2xf32>, %w: tensor<2x2xf32>) -> (
 // reason: graph.matmul (left of sub): graph.sub (sub) subtracts the result from another value
 // reason: graph.matmul (leaky): graph.leaky_relu (leaky_relu) cannot be part of an epilogue
 // reason: graph.fused_matmul (long + 1 + 2): the epilogue has max-steps=2 steps; graph.relu6 (3) is one more
-// reason: graph.matmul (n rows): graph.add (n rows and m rows): tensor<?x2xf32> is not known to broadcast to tensor<?x2xf32>
-// reason: graph.matmul (small): graph.add (grows) gives tensor<3x2x1xf32>, the product tensor<2x1xf32>
+// reason: graph.matmul (n rows): graph.add (n rows and m rows): [m, 2] is not known to broadcast to [n, 2]
+// reason: graph.matmul (small): graph.add (grows) gives shape [3, 2, 1], the product [2, 1]
 // reason: graph.matmul (outside): its result is used inside of a region, by graph.relu (inside)

@@ -1,0 +1,94 @@
+"""The C header of a compiled library: the interface, and the functions of this model."""
+
+from __future__ import annotations
+
+import re
+
+from ...runtime.abi import ABI_VERSION, MAX_RANK, STATUSES
+from ...runtime.spec import DTYPES
+from .module import Emitted
+from .rt_tables import TensorRow
+
+_TEXT = """\
+/* Interface of a library compiled by netwright. Thread-safe; nothing throws, aborts or prints.
+   Tensors are dense and row-major. Every function that can fail returns a status and writes one
+   sentence into err (at most cap bytes; err may be null). */
+#ifndef NETWRIGHT_H
+#define NETWRIGHT_H
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NW_ABI_VERSION @VERSION@
+#define NW_MAX_RANK @RANK@
+
+enum nw_status { @STATUSES@ };
+enum nw_dtype { @DTYPES@ };
+
+typedef struct nw_tensor {
+  void *data;          /* aligned as its elements are */
+  int64_t rank;
+  const int64_t *dims; /* rank sizes */
+  int32_t dtype;       /* enum nw_dtype */
+} nw_tensor;
+
+typedef struct nw_session nw_session; /* memory of its own: one call at a time */
+typedef struct nw_state nw_state;     /* variables; null for models without */
+
+int32_t nw_abi_version(void);
+const char *nw_manifest(void); /* JSON */
+
+/* threads: how many a call may use; 0: NETWRIGHT_THREADS, or as many as the process may use */
+int32_t nw_session_create(int32_t threads, nw_session **session, char *err, size_t cap);
+void nw_session_destroy(nw_session *session);
+
+int32_t nw_state_create(nw_state **state, char *err, size_t cap);
+void nw_state_destroy(nw_state *state);
+int32_t nw_state_copy(nw_state *target, const nw_state *source, char *err, size_t cap);
+int32_t nw_state_get(nw_state *state, const char *name, nw_tensor *tensor, char *err, size_t cap);
+int32_t nw_state_set(nw_state *state, const char *name, const nw_tensor *tensor, char *err, size_t cap);
+
+/* Sizes of the outputs: fills rank, dtype and dims, which must have room for NW_MAX_RANK sizes. */
+int32_t nw_infer(int32_t function, const nw_tensor *in, int32_t n_in, nw_tensor *out, int32_t n_out,
+                 char *err, size_t cap);
+/* Runs a function. Outputs are given with their sizes and share memory with nothing else. */
+int32_t nw_run(nw_session *session, nw_state *state, int32_t function, const nw_tensor *in, int32_t n_in,
+               nw_tensor *out, int32_t n_out, char *err, size_t cap);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
+
+"""
+
+
+def _enumerators(names: list[tuple[str, int]]) -> str:
+    return ", ".join(f"NW_{n} = {v}" for n, v in names)
+
+
+def _macro(name: str) -> str:
+    return re.sub(r"\W", "_", name).upper()
+
+
+def _tensor(t: TensorRow) -> str:
+    name = t.name.replace("*/", "* /")
+    return f"{name}: {t.dtype.tf_name}[{', '.join(map(str, t.dims))}]"
+
+
+def c_header(emitted: Emitted) -> str:
+    """The header's text; the model's functions come as macros with their numbers."""
+    statuses = _enumerators([(n, i) for i, n in enumerate(STATUSES)])
+    dtypes = _enumerators([(d.tf_name.upper(), d.code) for d in DTYPES])
+    text = _TEXT.replace("@VERSION@", str(ABI_VERSION)).replace("@RANK@", str(MAX_RANK))
+    text = text.replace("@STATUSES@", statuses).replace("@DTYPES@", dtypes)
+    lines: list[str] = []
+    for i, f in enumerate(emitted.functions):
+        lines.append(f"#define NW_FUNCTION_{_macro(f.name)} {i}")
+        lines += [f"/* input {k}  {_tensor(t)} */" for k, t in enumerate(f.inputs)]
+        lines += [f"/* output {k} {_tensor(t)} */" for k, t in enumerate(f.outputs)]
+    for v in emitted.variables:
+        lines.append(f"/* variable {v.name}: {v.dtype.tf_name}{list(v.dims)} */")
+    return text + "\n".join(lines) + "\n"

@@ -1,0 +1,86 @@
+"""netwright compile MODEL -o LIBRARY"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ...compiler.driver import compile_module, resolve_target, run_passes
+from ...compiler.ir.core import Op
+from ...compiler.ir.printer import print_op
+from ...compiler.ops.interpreter import Interpreter
+from ...runtime import load
+from ...runtime.errors import OptionError
+from ..api import model_name
+from ..load import load_model
+from .arrays import difference, in_order, load_array
+from .options import add_option_arguments, options_from
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a frozen TensorFlow graph (.pb) or IR text (.mlir)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="the library to write (default: MODEL.so)")
+    parser.add_argument("--resources", metavar="DIR", help="where the constants of an .mlir file are")
+    parser.add_argument(
+        "--verify",
+        metavar="FILE.npz",
+        help="inputs by name; compares the library with the interpreter and prints the differences",
+    )
+    parser.add_argument("--remarks", action="store_true", help="print why passes left things alone")
+    add_option_arguments(parser, skip=("threads",))
+
+
+def run(args: argparse.Namespace) -> int:
+    options = options_from(args)
+    if args.verify and options.stop_after:
+        raise OptionError("--verify needs a library, and --stop-after makes none")
+    start = time.perf_counter()
+    module = load_model(
+        args.model,
+        inputs=options.inputs,
+        outputs=options.outputs,
+        batch=options.batch,
+        resources=args.resources,
+    )
+    reference = module.clone({}) if args.verify else None
+    if options.stop_after:
+        context = run_passes(module, options, resolve_target(options.target))
+        print(print_op(module), end="")
+        _print_remarks(context.remarks, args.remarks)
+        return 0
+    output = args.output or str(Path(args.model).with_suffix(".so"))
+    compiled = compile_module(module, output, options, name=model_name(args.model))
+    seconds = time.perf_counter() - start
+    size = os.path.getsize(output) / 2**20
+    target = compiled.manifest["target"]["name"]
+    print(f"{output}: {size:.2f} MiB for {target}, compiled in {seconds:.2f} s")
+    _print_remarks(compiled.remarks, args.remarks)
+    return 0 if reference is None else _verify(output, reference, args.verify)
+
+
+def _print_remarks(remarks: list[Any], wanted: bool) -> None:
+    for r in remarks if wanted else ():
+        print(f"{r.pass_name}: {r.op_name} ({r.location}): {r.reason}")
+
+
+def _verify(path: str, reference: Op, file: str) -> int:
+    """Prints, for each output, the largest difference between interpreter and library."""
+    model = load(path)
+    arrays = load_array(file)
+    named = arrays if isinstance(arrays, dict) else {model.inputs[0].name: arrays}
+    inputs = in_order(named, model.inputs)
+    want = Interpreter(reference).run(inputs)
+    got = model.run(dict(zip((s.name for s in model.inputs), inputs, strict=True)))
+    worst = 0.0
+    for spec, w in zip(model.outputs, want, strict=True):
+        d = difference(got[spec.name], w)
+        worst = max(worst, d)
+        print(f"{spec.name}: max |difference| / max |reference| = {d:.2e}")
+    if worst > 1e-4:
+        print(f"the library differs from the interpreter by more than 1e-4 ({worst:.2e})", file=sys.stderr)
+        return 1
+    return 0

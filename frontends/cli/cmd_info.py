@@ -1,0 +1,77 @@
+"""netwright info FILE"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections import Counter
+from typing import Any
+
+from ...runtime.artifact import read_manifest
+from ...runtime.errors import Error
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="a model file or a compiled library")
+    parser.add_argument("--json", action="store_true", help="print a library's manifest as it is")
+    parser.add_argument("--resources", metavar="DIR", help="where the constants of an .mlir file are")
+
+
+def run(args: argparse.Namespace) -> int:
+    with_manifest = _manifest(args.file)
+    if with_manifest is None:
+        _show_model(args)
+    elif args.json:
+        print(json.dumps(with_manifest, indent=1, sort_keys=True))
+    else:
+        _show_library(args.file, with_manifest)
+    return 0
+
+
+def _manifest(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, "rb") as f:
+            if f.read(4) != b"\x7fELF":
+                return None
+    except OSError as e:
+        raise Error(f"cannot read {path!r}: {e.strerror}") from e
+    return json.loads(read_manifest(path).rstrip(b"\0"))
+
+
+def _shape(row: dict[str, Any]) -> str:
+    return f"{row['dtype']}[{', '.join(map(str, row['shape']))}]"
+
+
+def _show_library(path: str, m: dict[str, Any]) -> None:
+    print(f"{path}: a library compiled by netwright {m['netwright']} from {m['model']}")
+    print(f"  size      {os.path.getsize(path)} bytes, of which weights {m['weights_bytes']}")
+    print(f"  target    {m['target']['name']} ({m['target']['triple']})")
+    for f in m["functions"]:
+        print(f"  function  {f['name']}, intermediate results {f['arena']} bytes")
+        for what in ("inputs", "outputs"):
+            for t in f[what]:
+                print(f"    {what[:-1]:7} {t['name']}: {_shape(t)}")
+    for v in m["variables"]:
+        print(f"  variable  {v['name']}: {_shape(v)}")
+    print(f"  pipeline  {m['pipeline']}")
+
+
+def _show_model(args: argparse.Namespace) -> None:
+    from ...compiler.ops.builtin import functions
+    from ...compiler.ops.constant import Constant
+    from ..load import load_model
+
+    module = load_model(args.file, resources=args.resources)
+    constants = [op for op in module.walk() if isinstance(op, Constant)]
+    total = sum(op.value.array.nbytes for op in constants)
+    print(f"{args.file}: {len(constants)} constants, {total} bytes")
+    for f in functions(module):
+        print(f"  function {f.sym_name}")
+        for v, a in zip(f.body.args, f.arg_attrs, strict=True):
+            print(f"    input   {a.get('graph.name', v.hint)}: {v.type}")
+        for v, a in zip(f.body.terminator.operands, f.res_attrs, strict=True):
+            print(f"    output  {a.get('graph.name', v.hint)}: {v.type}")
+    counts = Counter(op.name for op in module.walk() if op.name.startswith("graph."))
+    for name, n in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])):
+        print(f"  {n:6} {name}")

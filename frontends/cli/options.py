@@ -1,0 +1,42 @@
+"""Command-line flags from the compiler's options."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ...compiler.options import CompileOptions, option_fields
+
+
+def flag_of(name: str, metadata: Any) -> str:
+    return str(metadata.get("flag") or "--" + name.replace("_", "-"))
+
+
+def add_option_arguments(parser: argparse.ArgumentParser, skip: tuple[str, ...] = ()) -> None:
+    """One flag for each option, with its documentation."""
+    for f in option_fields():
+        if f.name in skip:
+            continue
+        flag, doc = flag_of(f.name, f.metadata), f.metadata["doc"]
+        if isinstance(f.default, bool):
+            action = argparse.BooleanOptionalAction if f.default else "store_true"
+            parser.add_argument(flag, dest=f.name, action=action, default=f.default, help=doc)
+        elif f.metadata.get("repeat"):
+            parser.add_argument(
+                flag, dest=f.name, action="append", metavar=f.metadata["metavar"], default=[], help=doc
+            )
+        else:
+            kind = int if "int" in str(f.type) else str
+            parser.add_argument(
+                flag, dest=f.name, type=kind, metavar=f.metadata["metavar"], default=f.default, help=doc
+            )
+
+
+def options_from(args: argparse.Namespace) -> CompileOptions:
+    """The options that were given."""
+    values: dict[str, Any] = {}
+    for f in option_fields():
+        if hasattr(args, f.name):
+            v = getattr(args, f.name)
+            values[f.name] = tuple(v) if isinstance(v, list) else v
+    return CompileOptions(**values)

@@ -1,0 +1,216 @@
+"""A frozen TensorFlow graph to a graph-level module: what `netwright compile` does first.
+
+The nodes that the outputs need are converted one by one, each after its inputs. What cannot be converted
+is noted and stands as Missing among the values, so that all obstacles are reported at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...compiler.ir.core import Block, Builder, Op, Value
+from ...compiler.ir.types import TensorType
+from ...compiler.ops.builtin import finish_function, new_function, new_module
+from ...runtime.errors import DTypeError, FormatError, InputError, ShapeError, UnsupportedError
+from ...runtime.spec import DType
+from . import surgery
+from .context import Context
+from .functions import inline
+from .graphdef import Graph, Node, read_graph
+from .inputs import InputTypes
+from .registry import ALWAYS_INPUTS, CONVERTERS, PLACEHOLDERS, Converter, Malformed, Missing, Refused, load_converters
+from .report import Obstacles, reason_for
+from .scope import Result, Results, Scope
+from .signature import Given, Symbols, parse_inputs, parse_outputs
+from .surgery import Ref, Source, tensor_name
+from .wire import shorten
+
+MOST_NODES = 200_000  # with functions inlined
+
+
+def import_graph(
+    what: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    *,
+    inputs: Sequence[str] | Mapping[str, Any] | None = None,
+    outputs: Sequence[str] | None = None,
+    batch: int | None = None,
+) -> Op:
+    """The module with `func.func @main` for a frozen graph, given by path or as bytes.
+
+    `inputs` names the inputs in order, placeholders or any other tensors, each perhaps with a shape:
+    `["x", "y:?,4"]` or `{"x": None, "y": (None, 4)}`; by default, and after those, come the placeholders
+    in file order. `outputs` names the outputs; by default they are the tensors that nothing consumes.
+    Sizes that are left open become symbols: "n" for dimension 0 of the first input, which `batch` fixes.
+
+    Raises UnsupportedError with everything that cannot be compiled, FormatError and ShapeError for graphs
+    that contradict themselves, InputError for names that are not there. Constants of the module are views
+    of the file, aligned or not: it must not be rewritten in place while they are in use.
+    """
+    if batch is not None and (type(batch) is not int or batch < 0):
+        raise InputError(f"expected the batch size as a number, received {batch!r}")
+    graph = read_graph(what)
+    where = "<bytes>" if isinstance(what, (bytes, bytearray, memoryview)) else os.fspath(what)
+    load_converters()
+    nodes = surgery.index_nodes(graph.nodes, where)
+    given = parse_inputs(inputs, nodes, where)
+    refs = parse_outputs(outputs, nodes, where) if outputs else None
+    return Importer(graph, nodes, where).run(given, refs, batch)
+
+
+class Importer:
+    """The import of one graph."""
+
+    def __init__(self, graph: Graph, nodes: Mapping[str, Node], where: str) -> None:
+        self.graph = graph
+        self.nodes = nodes
+        self.where = where
+        self.obstacles = Obstacles()
+        self.converted = 0
+
+    def run(self, given: Sequence[Given], outputs: Sequence[Ref] | None, batch: int | None = None) -> Op:
+        """The module. Without `outputs`: what nothing consumes."""
+        ends = outputs if outputs is not None else self._ends()
+        scope = Scope(self.nodes, fed={g.ref: _NO_VALUE for g in given})
+        inside = [ref[0] for ref in ends if ref not in scope.fed]
+        needed = surgery.prune(self.nodes, inside, scope.source(), self.where)
+        arguments = [*given, *(Given((n.name, 0)) for n in needed if n.op in ALWAYS_INPUTS)]
+        arguments = list({g.ref: g for g in reversed(arguments)}.values())[::-1]  # the user's come first
+        types = InputTypes(self, Symbols(given, batch)).of(arguments)
+        module = new_module()
+        kinds = [(ref, t) for ref, t in types.items() if isinstance(t, TensorType)]
+        func, block = new_function(module, "main", [(tensor_name(ref), t) for ref, t in kinds])
+        values = dict(zip((ref for ref, _ in kinds), block.args, strict=True))
+        scope.fed = {ref: t if isinstance(t, Missing) else values[ref] for ref, t in types.items()}
+        body = [n for n in needed if (n.name, 0) not in scope.fed or n.op not in PLACEHOLDERS]
+        self.convert_all(scope, body, scope.source(), Builder(block))
+        refs = outputs if outputs is not None else [r for end in ends for r in self._unconsumed(scope, end)]
+        results = [(tensor_name(ref), self.use(self._output(scope, ref))) for ref in refs]
+        self.obstacles.raise_if_any(self.where, named=outputs is not None)
+        finish_function(func, [(name, v) for name, v in results if isinstance(v, Value)])
+        erase_unused(block)
+        return module
+
+    # Outputs.
+
+    def _ends(self) -> list[Ref]:
+        ends = [(node.name, 0) for node in surgery.default_outputs(self.nodes.values())]
+        if not ends:
+            raise FormatError(f"{self.where}: expected a graph that computes something, found no outputs")
+        return ends
+
+    def _unconsumed(self, scope: Scope, end: Ref) -> list[Ref]:
+        """The outputs of a node that nothing consumes: of those with names, the first."""
+        if end in scope.fed:
+            return [end]
+        values = scope.values[end[0]]
+        converter = CONVERTERS.get(self.nodes[end[0]].op)
+        count = 1 if isinstance(values, Missing) or (converter and converter.outputs) else len(values)
+        return [(end[0], i) for i in range(count)]
+
+    def _output(self, scope: Scope, ref: Ref) -> Result:
+        found = scope.fed.get(ref) or scope.output(ref)
+        if found is None:
+            op = self.nodes[ref[0]].op
+            raise InputError(f"{self.where}: node {shorten(ref[0])} ({op}) has no output {ref[1]}")
+        return found
+
+    # Nodes.
+
+    def spend(self, nodes: int) -> None:
+        """Accounts for nodes looked at; a graph of more than the limit would take too long."""
+        self.converted += nodes
+        if self.converted > MOST_NODES:
+            raise UnsupportedError(
+                f"{self.where}: expected at most {MOST_NODES} nodes with functions inlined, found more"
+            )
+
+    def convert_all(self, scope: Scope, nodes: Iterable[Node], source: Source, builder: Builder) -> None:
+        """Converts nodes of a scope, which come in file order, each after its inputs."""
+        listed = list(nodes)
+        self.spend(len(listed))
+        for node in surgery.in_order(listed, source, self.where):
+            scope.values[node.name] = self._convert(scope, node, builder)
+
+    def _convert(self, scope: Scope, node: Node, builder: Builder) -> Results:
+        function = self.graph.functions.get(node.op)
+        converter = CONVERTERS.get(node.op)
+        operands = [self._operand(scope, node, text) for text in surgery.data_inputs(node)]
+        if function is None and (converter is None or not converter.lazy):
+            missing = [v for v in operands if isinstance(self.use(v), Missing)]
+            if converter is not None and missing:
+                return missing[0]
+        context = Context(self, scope, node, builder)
+        try:
+            if function is not None:
+                return inline(context, function, node.attrs, operands)
+            if converter is None:
+                return Missing(node.op, context.name, reason_for(node.op))
+            return _call(context, converter, operands)
+        except Refused as e:
+            return Missing(node.op, context.name, str(e))
+        except (Malformed, ShapeError) as e:
+            kind = ShapeError if isinstance(e, ShapeError) else FormatError
+            raise kind(f"{self._at(context)}: {_plain(e)}") from e
+        except DTypeError as e:
+            return self._wrong_dtype(context, operands, e)
+
+    def _wrong_dtype(self, c: Context, operands: Sequence[Result], e: DTypeError) -> Missing:
+        """Operands that contradict each other or the attributes make the graph wrong; else the data type
+        is one that the op is not made for."""
+        found = {v.type.dtype for v in operands if isinstance(v, Value) and isinstance(v.type, TensorType)}
+        declared = c.node.attrs.get("T")
+        if len(found) > 1 or (isinstance(declared, DType) and declared not in found):
+            raise FormatError(f"{self._at(c)}: {_plain(e)}") from e
+        return Missing(c.node.op, c.name, _plain(e))
+
+    def _at(self, c: Context) -> str:
+        return f"{self.where}: node {shorten(c.name)} ({c.node.op})"
+
+    def _operand(self, scope: Scope, node: Node, text: str) -> Result:
+        found = scope.find(text)
+        if found is None:
+            raise FormatError(
+                f"{self.where}: node {shorten(scope.prefix + node.name)} has input {shorten(text)}, and its "
+                "node has no such output: check that the graph is whole"
+            )
+        return found
+
+    def use(self, v: Result) -> Result:
+        """Notes an obstacle if one is in the way of a value that is wanted."""
+        if isinstance(v, Missing):
+            self.obstacles.add(v)
+        return v
+
+
+_NO_VALUE = Missing("", "", "")  # until arguments have types
+
+
+def _call(c: Context, converter: Converter, operands: Sequence[Result]) -> Results:
+    n, least, most = len(operands), converter.least, converter.most
+    if n < least or (most is not None and n > most):
+        wanted = f"{least}" if least == most else f"{least} or more" if most is None else f"{least} to {most}"
+        raise Malformed(f"expected {wanted} inputs, found {n}")
+    results = converter.convert(c, *operands)
+    return results if isinstance(results, (tuple, list, Missing)) else (results,)
+
+
+def _plain(e: Exception) -> str:
+    """The message without the name of our own op, which means nothing to the reader of a TensorFlow graph."""
+    text = str(e)
+    start, _, rest = text.partition("): ")
+    return rest if start.startswith("graph.") and rest else text
+
+
+def erase_unused(block: Block) -> None:
+    """Drops ops whose results nothing uses: constants that became attributes, sizes that were folded."""
+    op = block.last
+    while op is not None:
+        before = op.prev
+        if op.has("pure") and not op.has("terminator") and not any(r.uses for r in op.results):
+            op.erase()
+        else:
+            for region in op.regions:
+                erase_unused(region.block)
+        op = before
