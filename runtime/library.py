@@ -62,7 +62,7 @@ class Library:
     """Functions of a compiled library. Calls release the GIL."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.path.abspath(os.fspath(path))
+        self.path: str = os.path.abspath(os.fspath(path))
         self.manifest: dict[str, Any] = json.loads(read_manifest(self.path).rstrip(b"\0"))
         try:
             self.dll = ctypes.CDLL(self.path)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .abi import MAX_RANK, Tensor
-from .errors import DTypeError, InputError, ShapeError
+from .buffers import Array, Tensors, code_of, input_array, output_array
+from .errors import InputError
 from .library import Library
-from .spec import DType, TensorSpec, dtype_of
+from .spec import TensorSpec, dtype_of
 
-Array = npt.NDArray[Any]
-_I64 = ctypes.POINTER(ctypes.c_int64)
+#: output sizes are remembered for this many different input sizes
+_KNOWN_SIZES = 1000
 
 
 def _spec(row: Mapping[str, Any]) -> TensorSpec:
@@ -34,11 +32,50 @@ def _find(specs: Sequence[TensorSpec], name: str, what: str) -> int:
     raise InputError(f"there is no {what} named {name!r}; {what}s: {known}")
 
 
+class Engine:
+    """A library with its state and its sessions: one for each call that runs at the same time."""
+
+    def __init__(self, library: Library, threads: int) -> None:
+        self.library = library
+        self.threads = threads
+        self.idle: list[int] = []
+        self.sessions: list[int] = []
+        self.state = library.create_state() if library.manifest["variables"] else None
+        self.idle.append(self.new_session())
+        weakref.finalize(self, _destroy, library, self.sessions, self.state)
+
+    def new_session(self) -> int:
+        session = self.library.create_session(self.threads)
+        self.sessions.append(session)
+        return session
+
+    def run(self, function: int, ins: Tensors, outs: Tensors) -> None:
+        """Runs a function in an idle session, or in a new one when all are busy."""
+        try:
+            session = self.idle.pop()
+        except IndexError:
+            session = self.new_session()
+        try:
+            self.library.call(
+                "nw_run", session, self.state, function,
+                ins.table, len(ins.arrays), outs.table, len(outs.arrays),
+            )  # fmt: skip
+        finally:
+            self.idle.append(session)
+
+
+def _destroy(library: Library, sessions: list[int], state: int | None) -> None:
+    for s in sessions:
+        library.dll.nw_session_destroy(s)
+    if state is not None:
+        library.dll.nw_state_destroy(state)
+
+
 class Function:
     """One function of a model: its inputs and outputs, and how it is called."""
 
-    def __init__(self, model: Model, index: int, row: Mapping[str, Any]) -> None:
-        self._model = model
+    def __init__(self, engine: Engine, index: int, row: Mapping[str, Any]) -> None:
+        self._engine = engine
         self._index = index
         self.name: str = row["name"]
         self.inputs = tuple(_spec(r) for r in row["inputs"])
@@ -50,7 +87,8 @@ class Function:
         if len(args) != len(self.inputs):
             names = ", ".join(s.name for s in self.inputs)
             raise InputError(f"{self.name} takes {len(self.inputs)} inputs ({names}), received {len(args)}")
-        results = self._call([self._input(i, a) for i, a in enumerate(args)], None)
+        arrays = [input_array(s, a) for s, a in zip(self.inputs, args, strict=True)]
+        results = self._call(arrays, {})
         if len(results) == 1:
             return results[0]
         return {s.name: r for s, r in zip(self.outputs, results, strict=True)}
@@ -62,101 +100,43 @@ class Function:
         out: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """Results by name. `outputs` chooses some of them; `out` gives arrays to write into."""
-        given: list[Array | None] = [None] * len(self.inputs)
+        given: dict[int, Array] = {}
         for name, value in inputs.items():
             i = _find(self.inputs, name, "input")
-            given[i] = self._input(i, value)
-        missing = [s.name for s, a in zip(self.inputs, given, strict=True) if a is None]
+            given[i] = input_array(self.inputs[i], value)
+        missing = [s.name for i, s in enumerate(self.inputs) if i not in given]
         if missing:
             raise InputError(f"inputs without a value: {', '.join(map(repr, missing))}")
         wanted = [(n, _find(self.outputs, n, "output")) for n in outputs or [s.name for s in self.outputs]]
         places: dict[int, Array] = {}
         for name, array in (out or {}).items():
             i = _find(self.outputs, name, "output")
-            places[i] = self._place(i, array)
-        results = self._call([a for a in given if a is not None], places)
+            places[i] = output_array(self.outputs[i], array)
+        results = self._call([given[i] for i in range(len(self.inputs))], places)
         return {n: results[i] for n, i in wanted}
 
-    def _input(self, i: int, value: Any) -> Array:
-        """A dense array of the input's dtype. Lists are converted, arrays of another dtype are not."""
-        spec = self.inputs[i]
-        if not isinstance(value, np.ndarray):
-            value = np.asarray(value, spec.dtype.numpy)
-        array: Array = np.ascontiguousarray(value) if value.ndim else value
-        if array.dtype != spec.dtype.numpy and array.dtype.name != spec.dtype.tf_name:
-            raise DTypeError(
-                f"input {spec.name!r}: expected {spec.dtype.tf_name}, received {array.dtype}; "
-                f"convert it with .astype({spec.dtype.tf_name!r})"
-            )
-        return array
-
-    def _place(self, i: int, array: Any) -> Array:
-        spec = self.outputs[i]
-        if not isinstance(array, np.ndarray):
-            raise InputError(
-                f"output {spec.name!r}: expected an array to write into, received {type(array).__name__}"
-            )
-        if not array.flags.c_contiguous or not array.flags.writeable:
-            raise InputError(
-                f"output {spec.name!r}: expected a writable C-contiguous array, received one that is "
-                + ("read-only" if array.flags.c_contiguous else f"strided by {array.strides}")
-            )
-        return array
-
-    def _call(self, arrays: list[Array], places: Mapping[int, Array] | None) -> list[Array]:
-        model = self._model
-        ins = _tensors(arrays, [s.dtype for s in self.inputs])
-        shapes = self._output_shapes(arrays, ins)
-        results = [
-            places[i] if places and i in places else np.empty(shape, s.dtype.numpy)
-            for i, (s, shape) in enumerate(zip(self.outputs, shapes, strict=True))
+    def _call(self, arrays: list[Array], places: Mapping[int, Array]) -> list[Array]:
+        ins = Tensors(arrays, [code_of(a, s.dtype) for a, s in zip(arrays, self.inputs, strict=True)])
+        results: list[Array] = [
+            places[i] if i in places else np.empty(shape, s.dtype.numpy)
+            for i, (s, shape) in enumerate(zip(self.outputs, self._output_shapes(ins), strict=True))
         ]
-        outs = _tensors(results, [_dtype(r, s.dtype) for r, s in zip(results, self.outputs, strict=True)])
-        session = model._take_session()
-        try:
-            model._library.call(
-                "nw_run", session, model._state, self._index, ins, len(arrays), outs, len(results)
-            )
-        finally:
-            model._sessions.append(session)
+        outs = Tensors(results, [code_of(r, s.dtype) for r, s in zip(results, self.outputs, strict=True)])
+        self._engine.run(self._index, ins, outs)
         return results
 
-    def _output_shapes(self, arrays: list[Array], ins: Any) -> tuple[tuple[int, ...], ...]:
-        key = tuple(a.shape for a in arrays)
+    def _output_shapes(self, ins: Tensors) -> tuple[tuple[int, ...], ...]:
+        key = tuple(a.shape for a in ins.arrays)
         found = self._shapes.get(key)
         if found is None:
-            n = len(self.outputs)
-            outs = (Tensor * max(n, 1))()
-            dims = [(ctypes.c_int64 * MAX_RANK)() for _ in range(n)]
-            for t, d in zip(outs, dims, strict=False):
-                t.dims = ctypes.cast(d, _I64)
-            self._model._library.call("nw_infer", self._index, ins, len(arrays), outs, n)
-            found = tuple(tuple(d[: t.rank]) for t, d in zip(outs, dims, strict=False))
-            if len(self._shapes) > 1000:
+            count = len(self.outputs)
+            outs = Tensors.blank(count)
+            self._engine.library.call("nw_infer", self._index, ins.table, len(ins.arrays), outs.table, count)
+            found = outs.shapes(count)
+            if len(self._shapes) >= _KNOWN_SIZES:
                 self._shapes.clear()
             self._shapes[key] = found
         return found
-
-
-def _dtype(array: Array, wanted: DType) -> DType:
-    """The dtype to tell the library: that of the array, but uint16 patterns pass as bfloat16."""
-    return (
-        wanted if array.dtype == wanted.numpy or array.dtype.name == wanted.tf_name else dtype_of(array.dtype)
-    )
-
-
-def _tensors(arrays: Sequence[Array], dtypes: Sequence[DType]) -> Any:
-    """`nw_tensor[]` for arrays; the arrays must outlive it."""
-    out = (Tensor * max(len(arrays), 1))()
-    keep: list[Any] = []
-    for t, a, d in zip(out, arrays, dtypes, strict=False):
-        if a.ndim > MAX_RANK:
-            raise ShapeError(f"expected at most {MAX_RANK} dimensions, received {a.ndim}")
-        dims = (ctypes.c_int64 * max(a.ndim, 1))(*a.shape)
-        keep.append(dims)
-        t.data, t.rank, t.dims, t.dtype = a.ctypes.data, a.ndim, ctypes.cast(dims, _I64), d.code
-    out._keep = keep  # type: ignore[attr-defined]
-    return out
 
 
 class Model:
@@ -168,26 +148,20 @@ class Model:
     def __init__(self, library: Library, threads: int | None = None) -> None:
         if threads is not None and threads < 1:
             raise InputError(f"expected at least 1 thread, received {threads}")
-        self._library = library
-        self._threads = threads or 0
-        self._sessions: list[int] = []
-        self._all_sessions: list[int] = []
+        self._engine = Engine(library, threads or 0)
         rows = library.manifest["functions"]
-        self.functions = {r["name"]: Function(self, i, r) for i, r in enumerate(rows)}
+        self.functions = {r["name"]: Function(self._engine, i, r) for i, r in enumerate(rows)}
         self._first = next(iter(self.functions.values()))
         self.inputs, self.outputs = self._first.inputs, self._first.outputs
-        self._state = library.create_state() if library.manifest["variables"] else None
-        self._sessions.append(self._new_session())
-        weakref.finalize(self, _destroy, library, self._all_sessions, self._state)
 
     @property
     def manifest(self) -> dict[str, Any]:
         """What the library says of itself."""
-        return self._library.manifest
+        return self._engine.library.manifest
 
     @property
     def path(self) -> str:
-        return self._library.path
+        return self._engine.library.path
 
     def __call__(self, *args: Any) -> Array | dict[str, Array]:
         """The first function on inputs in order: an array, or a dict when there are several outputs."""
@@ -209,51 +183,28 @@ class Model:
 
     def get_variable(self, name: str) -> Array:
         """A copy of a variable's present value."""
-        array = np.empty([d or 0 for d in self._variable(name).shape], self._variable(name).dtype.numpy)
-        tensor = _tensors([array], [self._variable(name).dtype])
-        self._library.call("nw_state_get", self._state, name.encode(), tensor)
+        spec = self._variable(name)
+        array: Array = np.empty([d or 0 for d in spec.shape], spec.dtype.numpy)
+        tensor = Tensors([array], [spec.dtype])
+        self._engine.library.call("nw_state_get", self._engine.state, name.encode(), tensor.table)
         return array
 
     def set_variable(self, name: str, value: Any) -> None:
         """Gives a variable a new value of its own shape and dtype."""
         spec = self._variable(name)
-        array = (
-            np.ascontiguousarray(value)
-            if isinstance(value, np.ndarray)
-            else np.asarray(value, spec.dtype.numpy)
-        )
-        tensor = _tensors([array], [_dtype(array, spec.dtype)])
-        self._library.call("nw_state_set", self._state, name.encode(), tensor)
+        array = input_array(spec, value, "variable")
+        tensor = Tensors([array], [code_of(array, spec.dtype)])
+        self._engine.library.call("nw_state_set", self._engine.state, name.encode(), tensor.table)
 
     def _variable(self, name: str) -> TensorSpec:
         if name not in self.variables:
-            raise InputError(
-                f"there is no variable named {name!r}; variables: {', '.join(self.variables) or 'none'}"
-            )
+            known = ", ".join(self.variables) or "none"
+            raise InputError(f"there is no variable named {name!r}; variables: {known}")
         return self.variables[name]
 
-    def _new_session(self) -> int:
-        session = self._library.create_session(self._threads)
-        self._all_sessions.append(session)
-        return session
-
-    def _take_session(self) -> int:
-        try:
-            return self._sessions.pop()
-        except IndexError:
-            return self._new_session()
-
     def __repr__(self) -> str:
-        return f"<Model {os.path.basename(self.path)}: {', '.join(map(str, self.inputs))} -> " + (
-            ", ".join(map(str, self.outputs)) + ">"
-        )
-
-
-def _destroy(library: Library, sessions: list[int], state: int | None) -> None:
-    for s in sessions:
-        library.dll.nw_session_destroy(s)
-    if state is not None:
-        library.dll.nw_state_destroy(state)
+        ins, outs = (", ".join(map(str, specs)) for specs in (self.inputs, self.outputs))
+        return f"<Model {os.path.basename(self.path)}: {ins} -> {outs}>"
 
 
 def load(path: str | os.PathLike[str], threads: int | None = None) -> Model:

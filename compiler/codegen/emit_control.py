@@ -195,7 +195,9 @@ class ControlEmitter(MathEmitter):
         for v in op.operands:
             have = self.values[v]
             # a kernel's own type has no offset: it gets the address of the first element
-            text = self.address(have, [Affine()] * have.type.rank) if isinstance(have, Mem) else self.operand(v)
+            text = (
+                self.address(have, [Affine()] * have.type.rank) if isinstance(have, Mem) else self.operand(v)
+            )
             parts.append(f"{self.llvm_type(v.type)} {text}")
         return ", ".join(parts)
 

@@ -39,7 +39,7 @@ class LoopBuilder(Builder):
         super().__init__(func.body)
         self.func = func
         self.symbols: dict[str, Value] = {}
-        self._constants: dict[tuple[float | int, str], Value] = {}
+        self._constants: dict[tuple[float | int | str, str], Value] = {}
         self._last_constant: Op | None = None
         self._dims: dict[str, Index] = {}
         for arg, attrs in zip(func.body.args, func.arg_attrs, strict=True):
@@ -268,13 +268,14 @@ def new_kernel_function(
     name: str, buffers: Sequence[tuple[str, MemRefType]], indices: Sequence[tuple[str, str]]
 ) -> LoopBuilder:
     """A function with buffer arguments, then index arguments `(name, symbol or "")`."""
-    types: list[Type] = [t for _, t in buffers] + [index] * len(indices)
+    types: list[Type] = [*(t for _, t in buffers), *[index] * len(indices)]
     names = [n for n, _ in buffers] + [n for n, _ in indices]
     attrs: list[dict[str, object]] = []
     for _, t in buffers:
         dynamic = any(isinstance(d, Sym) for d in t.shape)
         attrs.append({DIMS: tuple(d if isinstance(d, int) else str(d) for d in t.shape)} if dynamic else {})
-    attrs += [{SYMBOL: s} if s else {} for _, s in indices]
+    for _, s in indices:
+        attrs.append({SYMBOL: s} if s else {})
     block = Block(types, names)
     func = FuncOp(
         regions=[Region(block)],

@@ -77,7 +77,7 @@ class _MainLowering:
         args = new.body.args
         self.values: dict[Value, Value] = dict(zip(func.body.args, args, strict=False))
         self.error = args[len(buffers) - 1]
-        self.blocks = dict(zip(BLOCKS, args[len(buffers) :], strict=False))
+        self.blocks: dict[str, Value] = dict(zip(BLOCKS, args[len(buffers) :], strict=False))
         self.threads = args[-1]
 
     def function(self) -> FuncOp:

@@ -44,9 +44,8 @@ class _MatMulLowering:
         self.width = vectors * target.lanes
         self.dtype = mem.memref(self.x).dtype
         self.bias = leading_bias(kernel, 2)
-        self.columns = (
-            split_columns(int(self.shape[-1]), self.width, target.lanes) if _known(self.shape[-1]) else None
-        )
+        columns = self.shape[-1]
+        self.columns = split_columns(columns, self.width, target.lanes) if isinstance(columns, int) else None
 
     def function(self) -> FuncOp:
         b = self.b
@@ -181,7 +180,3 @@ class _MatMulLowering:
         shape = mem.memref(operand).shape[:-2]
         own = lead[len(lead) - len(shape) :]
         return [0 if d == 1 else i for d, i in zip(shape, own, strict=True)]
-
-
-def _known(d: object) -> bool:
-    return isinstance(d, int)

@@ -40,7 +40,7 @@ class Walk:
 def merged_walk(out: MemRefType, inputs: tuple[MemRefType, ...]) -> Walk:
     """The iteration space of a result and the inputs that broadcast to it."""
     rank = out.rank
-    rows: list[list[Dim]] = [list(out.element_strides)]
+    rows: list[list[Dim]] = [[*out.element_strides]]
     for t in inputs:
         lead = rank - t.rank
         own = [0 if d == 1 else s for d, s in zip(t.shape, t.element_strides, strict=True)]
@@ -62,7 +62,7 @@ def merged_walk(out: MemRefType, inputs: tuple[MemRefType, ...]) -> Walk:
                 m.append(s)
     if not sizes:
         sizes = [1]
-        merged = [[1]] + [[0 if t.size == 1 else 1] for t in inputs]
+        merged = [[1], *([0 if t.size == 1 else 1] for t in inputs)]
     return Walk(tuple(sizes), tuple(tuple(m) for m in merged))
 
 

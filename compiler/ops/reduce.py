@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...runtime.errors import DTypeError
+from ...runtime.spec import boolean
 from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
@@ -11,7 +13,8 @@ from .base import GraphOp, normal_axis, tensor
 
 
 class Reduce(GraphOp, name=""):
-    """Reduces `axes`, which are counted from the front, without repetition, in order."""
+    """Reduces `axes`, which are counted from the front, without repetition, in order; without axes it
+    gives x as it is."""
 
     x = Operand()
     axes = Attr(tuple[int, ...])
@@ -19,6 +22,8 @@ class Reduce(GraphOp, name=""):
 
     def infer(self) -> tuple[Type, ...]:
         t = tensor(self.x)
+        if t.dtype == boolean:
+            raise DTypeError(f"{self.name} ({self.location}) is not defined for {t.dtype.tf_name}")
         axes = {normal_axis(self, a, t.rank) for a in self.axes}
         if self.keep_dims:
             shape = tuple(1 if i in axes else d for i, d in enumerate(t.shape))
@@ -32,6 +37,8 @@ class ReduceSum(Reduce, name="graph.reduce_sum"):
 
     def evaluate(self, *arrays: Array) -> Array:
         (x,) = arrays
+        if not self.axes:  # numpy would add 0, which turns -0.0 into 0.0
+            return x
         return np.asarray(np.sum(x, axis=self.axes, keepdims=self.keep_dims, dtype=x.dtype))
 
 
@@ -40,6 +47,8 @@ class ReduceMean(Reduce, name="graph.reduce_mean"):
 
     def evaluate(self, *arrays: Array) -> Array:
         (x,) = arrays
+        if not self.axes:
+            return x
         total = np.sum(x, axis=self.axes, keepdims=self.keep_dims, dtype=x.dtype)
         count = int(np.prod([x.shape[a] for a in self.axes], dtype=np.int64))
         with np.errstate(all="ignore"):

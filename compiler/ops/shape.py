@@ -101,6 +101,8 @@ class Pad(GraphOp, name="graph.pad"):
 
     def evaluate(self, *arrays: Array) -> Array:
         x, value = arrays
+        if not x.ndim:  # which numpy refuses
+            return x
         return np.pad(x, tuple(zip(self.low, self.high, strict=True)), constant_values=value[()])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ...compiler.ir.attributes import Array, Dense
-from ...compiler.ir.core import Builder, Op, Value
+from ...compiler.ir.core import Block, Builder, Op, Value
 from ...compiler.ir.dims import Dim, Sym
 from ...compiler.ir.location import Location
 from ...compiler.ir.types import TensorType
@@ -128,6 +128,17 @@ class Context:
         return "is computed at run time and must be known at compile time"
 
     # New ops.
+
+    def inside(self, block: Block) -> Context:
+        """The same node, with new ops at the end of another block."""
+        return Context(self.importer, self.scope, self.node, Builder(block))
+
+    def results(self, cls: type[Op], *operands: Value, **keywords: Any) -> tuple[Value, ...]:
+        """All results of a new op."""
+        op = self.builder.create(cls, *operands, **keywords)
+        for r in op.results:
+            r.hint = self.name
+        return op.results
 
     def make(self, cls: type[Op], *operands: Value, **attributes: Any) -> Value:
         """The result of a new op in this node's name; a known size is folded at once."""

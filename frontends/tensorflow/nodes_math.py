@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from ...compiler.ir.core import Op, Value
+from ...compiler.ir.dims import Sym
 from ...compiler.ops import activation as a
 from ...compiler.ops import elementwise as e
 from ...compiler.ops.base import tensor
 from ...compiler.ops.matmul import MatMul
-from ...runtime.spec import boolean
 from .context import Context
-from .registry import Malformed, Refused, converts
+from .registry import Convert, Malformed, Refused, converts
 
 _UNARY: dict[str, type[Op]] = {
     "Abs": a.Abs,
@@ -34,7 +32,6 @@ _BINARY: dict[str, type[Op]] = {
     "Add": e.Add,
     "AddV2": e.Add,
     "Div": e.Div,
-    "Equal": e.Equal,
     "Greater": e.Greater,
     "GreaterEqual": e.GreaterEqual,
     "Less": e.Less,
@@ -44,23 +41,113 @@ _BINARY: dict[str, type[Op]] = {
     "Maximum": e.Maximum,
     "Minimum": e.Minimum,
     "Mul": e.Mul,
-    "NotEqual": e.NotEqual,
     "RealDiv": e.Div,
     "SquaredDifference": e.SquaredDifference,
     "Sub": e.Sub,
 }
 
+_EQUALITY: dict[str, type[Op]] = {"Equal": e.Equal, "NotEqual": e.NotEqual}
 
-def _unary(cls: type[Op], c: Context, x: Value) -> Value:
+
+def _unary(cls: type[Op]) -> Convert:
+    def convert(c: Context, x: Value) -> Value:
+        """Elementwise."""
+        return c.make(cls, x)
+
+    return convert
+
+
+def _binary(cls: type[Op]) -> Convert:
+    def convert(c: Context, x: Value, y: Value) -> Value:
+        """Elementwise with broadcasting."""
+        return c.make(cls, x, y)
+
+    return convert
+
+
+def _equality(cls: type[Op]) -> Convert:
+    def convert(c: Context, x: Value, y: Value) -> Value:
+        """Elementwise with broadcasting; of shapes that do not broadcast only as an error."""
+        if not c.flag("incompatible_shape_error", True) and not may_broadcast(x, y):
+            raise Refused("comparing shapes that do not broadcast is not supported")
+        return c.make(cls, x, y)
+
+    return convert
+
+
+for _op, _cls in _UNARY.items():
+    converts(_op)(_unary(_cls))
+for _op, _cls in _BINARY.items():
+    converts(_op)(_binary(_cls))
+for _op, _cls in _EQUALITY.items():
+    converts(_op)(_equality(_cls))
+
+
+def may_broadcast(x: Value, y: Value) -> bool:
+    """Whether nothing known of two shapes keeps them from broadcasting."""
+    pairs = zip(tensor(x).shape[::-1], tensor(y).shape[::-1], strict=False)
+    return all(a == b or 1 in (a, b) or isinstance(a, Sym) or isinstance(b, Sym) for a, b in pairs)
+
+
+@converts("AddN")
+def add_n(c: Context, first: Value, *rest: Value) -> Value:
+    """The sum of tensors of one shape."""
+    total = first
+    for v in rest:
+        if not may_broadcast(first, v) or tensor(v).rank != tensor(first).rank:
+            raise Malformed(f"expected inputs of one shape, found {tensor(first)} and {tensor(v)}")
+        total = c.make(e.Add, total, v)
+    return total
+
+
+@converts("LeakyRelu")
+def leaky_relu(c: Context, x: Value) -> Value:
     """Elementwise."""
-    return c.make(cls, x)
+    return c.make(a.LeakyRelu, x, alpha=c.real("alpha", 0.2))
 
 
-def _binary(cls: type[Op], c: Context, x: Value, y: Value) -> Value:
+@converts("Cast")
+def cast(c: Context, x: Value) -> Value:
+    """Between all data types that are supported."""
+    dtype = c.dtype("DstT")
+    if c.flag("Truncate", False) and tensor(x).dtype.is_float and dtype.is_float:
+        raise Refused("Truncate=true, which cuts digits off instead of rounding, is not supported")
+    return x if tensor(x).dtype == dtype else c.make(e.Cast, x, dtype=dtype)
+
+
+@converts("Select")
+def select(c: Context, condition: Value, x: Value, y: Value) -> Value:
+    """The condition is of the operands' shape, or one value, or one for each row."""
+    kind, of = tensor(condition), tensor(x)
+    if of.rank != tensor(y).rank or not may_broadcast(x, y):
+        raise Malformed(f"expected operands of one shape, found {of} and {tensor(y)}")
+    if kind.rank == 1 and of.rank > 1:
+        condition = c.reshape(condition, (*kind.shape, *(1,) * (of.rank - 1)))
+    elif kind.rank not in (0, of.rank):
+        raise Malformed(f"expected a condition of the operands' shape, found {kind} for {of}")
+    return c.make(e.Select, condition, x, y)
+
+
+@converts("SelectV2")
+def select_v2(c: Context, condition: Value, x: Value, y: Value) -> Value:
     """Elementwise with broadcasting."""
-    return c.make(cls, x, y)
+    return c.make(e.Select, condition, x, y)
 
 
-def _table(convert: object, rows: dict[str, type[Op]]) -> None:
-    for op, cls in rows.items():
-        converts(op)(partial(convert, cls))
+@converts("MatMul")
+def matmul(c: Context, x: Value, y: Value) -> Value:
+    """Of matrices, either of them transposed."""
+    if tensor(x).rank != 2 or tensor(y).rank != 2:
+        raise Malformed(f"expected two matrices, found {tensor(x)} and {tensor(y)}")
+    return c.make(
+        MatMul, x, y, transpose_x=c.flag("transpose_a", False), transpose_y=c.flag("transpose_b", False)
+    )
+
+
+@converts("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
+def batch_matmul(c: Context, x: Value, y: Value) -> Value:
+    """Of stacks of matrices that broadcast, either side transposed; one data type for all."""
+    out = c.dtype("Tout", tensor(x).dtype)
+    if not tensor(x).dtype == tensor(y).dtype == out:
+        raise Refused(f"a product of {tensor(x).dtype} and {tensor(y).dtype} as {out} is not supported")
+    return c.make(MatMul, x, y, transpose_x=c.flag("adj_x", False), transpose_y=c.flag("adj_y", False))

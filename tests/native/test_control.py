@@ -115,7 +115,7 @@ def test_state_refuses_what_does_not_fit(tmp_path: Path) -> None:
         model.get_variable("other")
     with pytest.raises(ShapeError, match="variable 'total': the tensor has size 3 where 2 is expected"):
         model.set_variable("total", np.zeros(3, np.float32))
-    with pytest.raises(DTypeError, match="variable 'total'"):
+    with pytest.raises(DTypeError, match="variable 'total': expected float32"):
         model.set_variable("total", np.zeros(2, np.float64))
 
 
@@ -124,7 +124,7 @@ def test_state_in_use_is_refused(tmp_path: Path) -> None:
     import ctypes
 
     model = build(STATE, tmp_path)
-    users = ctypes.c_int32.from_address(model._state)  # the count of users; -1 is one writer
+    users = ctypes.c_int32.from_address(model._engine.state)  # the count of users; -1 is one writer
     users.value = 1
     with pytest.raises(BusyError, match="the state is in use"):
         model.functions["step"](np.ones(2, np.float32))

@@ -103,7 +103,7 @@ def _raw(array: Any, dtype: int = 1) -> Any:
 
 def test_null_pointers_and_counts(model: Model) -> None:
     """What a C program can do wrong gives a status and a sentence."""
-    dll, session = model._library.dll, model._sessions[0]
+    dll, session = model._engine.library.dll, model._engine.idle[0]
     x, y = _image(1), np.empty((1, 7), np.float32)
     err = ctypes.create_string_buffer(256)
 
