@@ -108,6 +108,9 @@ class Op:
     def verify(self) -> None:
         """Checks what the declaration cannot say; raises VerifyError."""
 
+    def verify_symbols(self, symbols: Mapping[str, Op]) -> None:
+        """Checks the op against the symbols of the module that it refers to; raises VerifyError."""
+
     @property
     def operands(self) -> tuple[Value, ...]:
         return tuple(self._operands)

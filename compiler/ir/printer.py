@@ -23,6 +23,7 @@ class Printer:
         self._lines: list[str] = []
         self._value_names: dict[Value, str] = {}
         self._taken: set[str] = set()
+        self._last_number: dict[str, int] = {}
         self._counter = 0
 
     def print(self, op: Op) -> str:
@@ -49,10 +50,12 @@ class Printer:
                 name = str(self._counter)
                 self._counter += 1
             else:
-                name, n = hint, 0
+                n = self._last_number.get(hint, 0)
+                name = f"{hint}_{n}" if n else hint
                 while name in self._taken:
                     n += 1
                     name = f"{hint}_{n}"
+                self._last_number[hint] = n
             self._taken.add(name)
             self._value_names[v] = "%" + name
         return self._value_names[v]
@@ -127,6 +130,7 @@ class Printer:
         block, kind = op.body, op.attributes["function_type"]
         self._value_names.clear()
         self._taken.clear()
+        self._last_number.clear()
         self._counter = 0
 
         def with_attributes(text: str, attrs: dict[str, object]) -> str:

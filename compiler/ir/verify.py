@@ -17,7 +17,7 @@ def verify(module: Op) -> None:
 
 class _Verifier:
     def __init__(self, module: Op) -> None:
-        self.symbols: set[str] = set()
+        self.symbols: dict[str, Op] = {}
         if module.regions:
             for op in module.regions[0].block.ops:
                 name = op.attributes.get("sym_name")
@@ -25,19 +25,21 @@ class _Verifier:
                     continue
                 if name in self.symbols:
                     raise VerifyError(f"symbol @{name} is defined twice")
-                self.symbols.add(name)
+                self.symbols[name] = op
 
     def region_op(self, op: Op, visible: set[Value]) -> None:
         for region in op.regions:
             if region.parent is not op:
                 raise VerifyError(f"{op.name} ({op.location}): a region does not know its op")
             for block in region.blocks:
-                self.block(block, set() if op.has("isolated") else set(visible))
+                self.block(block, set() if op.has("isolated") else visible)
             if len(region.blocks) != 1:
                 raise VerifyError(f"{op.name} ({op.location}): expected one block in a region")
 
     def block(self, block: Block, visible: set[Value]) -> None:
-        visible.update(block.args)
+        """Checks the ops of a block; what it defines is visible until its end."""
+        defined: list[Value] = list(block.args)
+        visible.update(defined)
         last: Op | None = None
         for op in block.ops:
             if op.block is not block:
@@ -46,7 +48,9 @@ class _Verifier:
                 raise VerifyError(f"{last.name} ({last.location}) is a terminator but not the last op")
             self.op(op, visible)
             visible.update(op.results)
+            defined += op.results
             last = op
+        visible.difference_update(defined)
         parent = block.region.parent if block.region else None
         if parent is not None and parent.name != "builtin.module" and not (last and last.has("terminator")):
             raise VerifyError(f"the block of {parent.name} ({parent.location}) does not end in a terminator")
@@ -67,6 +71,7 @@ class _Verifier:
         for ref in op.symbol_uses():
             if ref not in self.symbols:
                 raise VerifyError(f"{op.name} ({op.location}): symbol @{ref} is not defined")
+        op.verify_symbols(self.symbols)
         op.verify()
 
     def types(self, op: Op) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...runtime.errors import VerifyError
 from ..ir.attributes import Array, Dense, SymbolRef
 from ..ir.core import Op
@@ -29,8 +31,8 @@ class ReadVariable(DefinedOp, name="graph.read_variable", traits={"effect", "rea
     def infer(self) -> tuple[Type, ...]:
         return (self.type,)
 
-    def verify(self) -> None:
-        check_variable(self, self.variable.name, self.type)
+    def verify_symbols(self, symbols: Mapping[str, Op]) -> None:
+        check_variable(self, symbols.get(self.variable.name), self.type)
 
 
 class AssignVariable(DefinedOp, name="graph.assign_variable", traits={"effect"}):
@@ -42,28 +44,16 @@ class AssignVariable(DefinedOp, name="graph.assign_variable", traits={"effect"})
     def infer(self) -> tuple[Type, ...]:
         return ()
 
-    def verify(self) -> None:
-        check_variable(self, self.variable.name, tensor(self.x))
+    def verify_symbols(self, symbols: Mapping[str, Op]) -> None:
+        check_variable(self, symbols.get(self.variable.name), tensor(self.x))
 
 
-def module_of(op: Op) -> Op:
-    while op.parent_op is not None:
-        op = op.parent_op
-    return op
-
-
-def find_variable(op: Op, name: str) -> Variable:
-    """The declaration of a variable used by `op`."""
-    for v in module_of(op).body.ops:
-        if isinstance(v, Variable) and v.sym_name == name:
-            return v
-    raise VerifyError(f"{op.name} ({op.location}): there is no variable @{name}")
-
-
-def check_variable(op: Op, name: str, kind: TensorType) -> None:
-    declared = find_variable(op, name).value.type
-    if declared != kind:
-        raise VerifyError(f"{op.name} ({op.location}): variable @{name} is {declared}, not {kind}")
+def check_variable(op: ReadVariable | AssignVariable, declared: Op | None, kind: TensorType) -> None:
+    name = op.variable.name
+    if not isinstance(declared, Variable):
+        raise VerifyError(f"{op.name} ({op.location}): there is no variable @{name}")
+    if declared.value.type != kind:
+        raise VerifyError(f"{op.name} ({op.location}): variable @{name} is {declared.value.type}, not {kind}")
 
 
 def initial_values(module: Op) -> dict[str, Array]:

@@ -97,29 +97,29 @@ class Context:
         """The values of an operand that must be constant."""
         found = known_array(v)
         if found is None:
-            raise Refused(f"its {what} {self._why_unknown(v)}")
+            raise Refused(f"operand {what!r} {self._why_unknown(v)}")
         return found
 
     def numbers(self, v: Value, what: str) -> tuple[int, ...]:
         """The values of an operand that must be constant integers, in one list."""
         if not tensor(v).dtype.is_integer or not is_small(tensor(v)):
-            raise Malformed(f"expected its {what} as a few integers, found {tensor(v)}")
+            raise Malformed(f"expected operand {what!r} as a few integers, found {tensor(v)}")
         return tuple(int(a) for a in self.array(v, what).reshape(-1))
 
     def number(self, v: Value, what: str) -> int:
         """The value of an operand that must be one constant integer."""
         values = self.numbers(v, what)
         if len(values) != 1:
-            raise Malformed(f"expected its {what} as one integer, found {len(values)}")
+            raise Malformed(f"expected operand {what!r} as one integer, found {len(values)}")
         return values[0]
 
     def sizes(self, v: Value, what: str) -> list[Dim]:
         """The values of an integer operand, symbols included, in one list."""
         if not tensor(v).dtype.is_integer or not is_small(tensor(v)):
-            raise Malformed(f"expected its {what} as a few integers, found {tensor(v)}")
+            raise Malformed(f"expected operand {what!r} as a few integers, found {tensor(v)}")
         found = known_sizes(v)
         if found is None:
-            raise Refused(f"its {what} {self._why_unknown(v)}")
+            raise Refused(f"operand {what!r} {self._why_unknown(v)}")
         return [d if isinstance(d, Sym) else int(d) for d in found.reshape(-1)]
 
     def _why_unknown(self, v: Value) -> str:

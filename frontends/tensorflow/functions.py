@@ -61,7 +61,9 @@ def inline(
     return [v for v in found if v is not None]
 
 
-def _bind(function: Function, given: Mapping[str, Any], operands: Sequence[Result]) -> dict[str, Sequence[Result]]:
+def _bind(
+    function: Function, given: Mapping[str, Any], operands: Sequence[Result]
+) -> dict[str, Sequence[Result]]:
     """The operands by argument; an argument may be a list of several."""
     bound: dict[str, Sequence[Result]] = {}
     at = 0
@@ -94,5 +96,7 @@ def _returned(function: Function, output: Argument, given: Mapping[str, Any]) ->
     if (output.number_attr or output.type_list_attr) and _count(output, given) != 1:
         raise Refused(f"output {shorten(output.name)} of function {shorten(function.name)} is a list")
     if output.name not in function.ret:
-        raise Malformed(f"function {shorten(function.name)} does not return its output {shorten(output.name)}")
+        raise Malformed(
+            f"function {shorten(function.name)} does not return its output {shorten(output.name)}"
+        )
     return function.ret[output.name]

@@ -20,7 +20,16 @@ from .context import Context
 from .functions import inline
 from .graphdef import Graph, Node, read_graph
 from .inputs import InputTypes
-from .registry import ALWAYS_INPUTS, CONVERTERS, PLACEHOLDERS, Converter, Malformed, Missing, Refused, load_converters
+from .registry import (
+    ALWAYS_INPUTS,
+    CONVERTERS,
+    PLACEHOLDERS,
+    Converter,
+    Malformed,
+    Missing,
+    Refused,
+    load_converters,
+)
 from .report import Obstacles, reason_for
 from .scope import Result, Results, Scope
 from .signature import Given, Symbols, parse_inputs, parse_outputs
@@ -138,7 +147,7 @@ class Importer:
         converter = CONVERTERS.get(node.op)
         operands = [self._operand(scope, node, text) for text in surgery.data_inputs(node)]
         if function is None and (converter is None or not converter.lazy):
-            missing = [v for v in operands if isinstance(self.use(v), Missing)]
+            missing = [m for m in map(self.use, operands) if isinstance(m, Missing)]
             if converter is not None and missing:
                 return missing[0]
         context = Context(self, scope, node, builder)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...compiler.ir.core import Value
-from ...compiler.ir.dims import Dim, Sym, floordiv, product
-from ...compiler.ops.base import dims_text, require_equal, tensor
+from ...compiler.ir.dims import Dim, floordiv, product
+from ...compiler.ops.base import dims_text, tensor
 from ...compiler.ops.shape import BroadcastTo, Concat, Gather, Pad
 from ...runtime.spec import DType, i32
 from .context import Context
@@ -166,7 +166,9 @@ def pack(c: Context, first: Value, *rest: Value) -> Value:
     """Along any axis."""
     at = normal_axis(c.integer("axis", 0), tensor(first).rank + 1)
     if any(tensor(v).rank != tensor(first).rank for v in rest):
-        raise Malformed("expected inputs of one shape, found " + ", ".join(str(v.type) for v in (first, *rest)))
+        raise Malformed(
+            "expected inputs of one shape, found " + ", ".join(str(v.type) for v in (first, *rest))
+        )
     parts = [expand(c, v, at) for v in (first, *rest)]
     return parts[0] if len(parts) == 1 else c.make(Concat, *parts, axis=at)
 

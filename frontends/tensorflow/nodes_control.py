@@ -52,7 +52,8 @@ def values_of(results: Sequence[Result]) -> list[Value]:
 @converts("If", "StatelessIf", lazy=True)
 def if_(c: Context, condition: Result, *operands: Result) -> Results:
     """Both branches give the same types; a condition that is known leaves one branch."""
-    if isinstance(c.importer.use(condition), Missing) or not isinstance(condition, Value):
+    if isinstance(condition, Missing):
+        c.importer.use(condition)
         return condition
     condition = truth(c, condition)
     known = constant_value(condition)
@@ -85,9 +86,9 @@ def while_(c: Context, *operands: Result) -> Results:
     """Each value that is carried from round to round keeps its type."""
     condition, body = called(c, "cond"), called(c, "body")
     carried = [i for i in range(len(operands)) if not passed_through(body[0], i, len(operands))]
-    for i in carried:
-        if isinstance(c.importer.use(operands[i]), Missing):
-            return operands[i] if isinstance(operands[i], Missing) else operands
+    missing = missing_among(c.importer.use(operands[i]) for i in carried)
+    if missing is not None:
+        return missing
     initial = values_of([operands[i] for i in carried])
     blocks: list[Block] = []
     found: list[list[Result]] = []

@@ -69,7 +69,9 @@ def split_v(c: Context, x: Value, sizes: Value, axis: Value) -> Sequence[Value]:
     at = normal_axis(c.number(axis, "axis"), tensor(x).rank)
     size, parts = tensor(x).shape[at], c.sizes(sizes, "sizes")
     if len(parts) != c.integer("num_split", len(parts)) or parts.count(-1) > 1:
-        raise Malformed(f"expected as many sizes as pieces and one -1 at most, found {dims_text(tuple(parts))}")
+        raise Malformed(
+            f"expected as many sizes as pieces and one -1 at most, found {dims_text(tuple(parts))}"
+        )
     rest = size - sum(d for d in parts if d != -1)
     parts = [rest if d == -1 else d for d in parts]
     if any(isinstance(d, int) and d < 0 for d in parts):
@@ -157,7 +159,9 @@ def _dense(
     c: Context, rank: int, begin: list[Dim], end: list[Dim], strides: list[Dim]
 ) -> tuple[list[Range], list[int | None]]:
     """A range for each axis of the operand; and the result's axes as those of the operand, None for new ones."""
-    masks = {key: c.integer(f"{key}_mask", 0) for key in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
+    masks = {
+        key: c.integer(f"{key}_mask", 0) for key in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+    }
     bits = [{key for key, mask in masks.items() if mask >> i & 1} for i in range(len(begin))]
     taken = sum(not b & {"ellipsis", "new_axis"} for b in bits)
     dots = sum("ellipsis" in b for b in bits)
@@ -180,7 +184,7 @@ def _dense(
 
 def _range(bits: set[str], begin: Dim, end: Dim, step: Dim) -> Range:
     if not isinstance(step, int):
-        raise Refused("its strides depend on sizes that are known only at run time")
+        raise Refused("operand 'strides' depends on sizes that are known only at run time")
     if step == 0:
         raise Malformed("expected strides other than 0")
     if step < 0:

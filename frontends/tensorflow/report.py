@@ -11,8 +11,7 @@ MOST_LINES = 50
 _SHOWN = 3  # nodes of each line
 _MOST_REASON = 400
 
-_VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "ResourceGather", "TemporaryVariable")
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+_VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "ResourceGather")
 
 
 def reason_for(op: str) -> str:

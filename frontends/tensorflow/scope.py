@@ -9,6 +9,7 @@ from typing import Any
 from ...compiler.ir.core import Value
 from .graphdef import Function, Node
 from .registry import CONVERTERS, Missing
+from .report import reason_for
 from .surgery import Ref, Source, split_ref
 
 Result = Value | Missing
@@ -48,7 +49,10 @@ class Scope:
 
     def output(self, ref: Ref) -> Result | None:
         """A result of a node by number."""
-        values = self.values[ref[0]]
+        values = self.values.get(ref[0])
+        if values is None:  # the edge that leads back in a loop of TensorFlow 1
+            node = self.nodes[ref[0]]
+            return Missing(node.op, self.prefix + node.name, reason_for(node.op))
         if isinstance(values, Missing):
             return values
         return values[ref[1]] if ref[1] < len(values) else None

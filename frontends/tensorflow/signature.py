@@ -1,9 +1,9 @@
 """What a user says about inputs and outputs: names, shapes, symbols.
 
-    x               the placeholder x, or any tensor, which then becomes an input
-    x:1             output 1 of node x
-    x:?,224,224,3   with a shape: numbers, `?` for a size that is left open, or a name for it
-    x:1:[?,4]       both; brackets are for shapes of one number, and as good for others
+x               the placeholder x, or any tensor, which then becomes an input
+x:1             output 1 of node x
+x:?,224,224,3   with a shape: numbers, `?` for a size that is left open, or a name for it
+x:1:[?,4]       both; brackets are for shapes of one number, and as good for others
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def parse_inputs(
     items = inputs.items() if isinstance(inputs, Mapping) else [(text, None) for text in inputs]
     found: dict[Ref, Given] = {}
     for text, shape in items:
-        given = _parse_input(str(text), nodes) if shape is None else Given(split_ref(text), _sizes(text, shape))
+        given = (
+            _parse_input(str(text), nodes) if shape is None else Given(split_ref(text), _sizes(text, shape))
+        )
         check_exists(given.ref, nodes, where)
         if given.ref in found:
             raise InputError(f"input {tensor_name(given.ref)!r} is named twice")
@@ -95,7 +97,9 @@ def _size(name: str, d: Any) -> int | str | None:
 
 def parse_outputs(outputs: Sequence[str], nodes: Mapping[str, Node], where: str) -> list[Ref]:
     """The outputs a user named, each once."""
-    refs = list(dict.fromkeys(split_ref(text) for text in ([outputs] if isinstance(outputs, str) else outputs)))
+    refs = list(
+        dict.fromkeys(split_ref(text) for text in ([outputs] if isinstance(outputs, str) else outputs))
+    )
     for ref in refs:
         check_exists(ref, nodes, where)
     return refs

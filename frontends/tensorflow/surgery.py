@@ -47,7 +47,9 @@ def index_nodes(nodes: Sequence[Node], where: str) -> dict[str, Node]:
         seen: set[str] = set()
         for node in nodes:
             if node.name in seen:
-                raise FormatError(f"{where}: expected every node's name once, found {shorten(node.name)} twice")
+                raise FormatError(
+                    f"{where}: expected every node's name once, found {shorten(node.name)} twice"
+                )
             seen.add(node.name)
     return found
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from netwright.compiler.ir.bfloat16 import narrow, widen
 from netwright.compiler.ir.core import Op
 from netwright.compiler.ir.parser import parse_module
-from netwright.compiler.ir.bfloat16 import narrow, widen
 from netwright.compiler.ops.builtin import finish_function, new_function, new_module
 from netwright.compiler.ops.interpreter import Interpreter, run_module
 from netwright.runtime.errors import ExecutionError, InputError, ShapeError, UnsupportedError
@@ -87,13 +87,13 @@ def test_variables_outlast_a_run_and_start_afresh() -> None:
           }
         }"""
     )
-    session = Interpreter(module)
+    interpreter = Interpreter(module)
     x = np.ones(2, np.float32)
-    before, after = session.run([x])
+    before, after = interpreter.run([x])
     assert (before[0], after[0]) == (1, 2)
     after[:] = 100  # what the caller does with a result changes no state
-    assert session.run([x])[0][0] == 2
-    assert session.state["v"][0] == 3
+    assert interpreter.run([x])[0][0] == 2
+    assert interpreter.state["v"][0] == 3
     assert Interpreter(module).run([x])[0][0] == 1
 
 
@@ -109,20 +109,20 @@ func.func @second(%x: tensor<?xf32> {graph.dims = ["n"], graph.name = "x"}, %y: 
 
 
 def test_symbols_are_bound_and_checked() -> None:
-    session = Interpreter(parse_module(FUNCTIONS))
-    assert session.run([np.zeros((2, 2), np.float32)])[0].shape == (2, 2)
+    interpreter = Interpreter(parse_module(FUNCTIONS))
+    assert interpreter.run([np.zeros((2, 2), np.float32)])[0].shape == (2, 2)
     with pytest.raises(ShapeError, match=r"input 'x': expected shape \['n', 'n'\], received \[2, 3\]"):
-        session.run([np.zeros((2, 3), np.float32)])
+        interpreter.run([np.zeros((2, 3), np.float32)])
     with pytest.raises(ShapeError, match="input 'x': expected rank 2, received 1"):
-        session.run([np.zeros(2, np.float32)])
+        interpreter.run([np.zeros(2, np.float32)])
     two, three = np.zeros(2, np.float32), np.zeros(3, np.float32)
-    assert session.run([two, two], "second")[0].shape == (2,)
+    assert interpreter.run([two, two], "second")[0].shape == (2,)
     with pytest.raises(ShapeError, match="sum: sizes n = 2 and m = 3 must be equal"):
-        session.run([two, three], "second")
+        interpreter.run([two, three], "second")
     with pytest.raises(InputError, match="@second takes 2 inputs, received 1"):
-        session.run([two], "second")
+        interpreter.run([two], "second")
     with pytest.raises(InputError, match="the module has no function @third"):
-        session.run([two], "third")
+        interpreter.run([two], "third")
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,10 @@ def variable_type(m: Op) -> None:
     read.result.type = TensorType((), f64)
 
 
+def no_variable(m: Op) -> None:
+    find(m, "graph.read_variable").attributes["variable"] = SymbolRef("main")
+
+
 def other_return(m: Op) -> None:
     find(m, "func.return").set_operand(0, find(m, "graph.read_variable").result)
 
@@ -363,6 +367,7 @@ def other_arguments(m: Op) -> None:
         (other_condition, r"graph.if \(if\): the condition must be one bool"),
         (other_branch_type, r"graph.if \(if\): the branches yield different types"),
         (variable_type, r"graph.read_variable \(read\): variable @v is tensor<f32>, not tensor<f64>"),
+        (no_variable, r"graph.read_variable \(read\): there is no variable @main"),
         (other_return, r"func.func @main returns \(tensor<f32>\), declares \(tensor<2xf32>\)"),
         (other_arguments, r"func.func @main: the block's arguments are not the function's"),
     ],

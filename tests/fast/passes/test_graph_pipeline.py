@@ -13,6 +13,7 @@ from netwright.compiler.ir.attributes import Dense
 from netwright.compiler.ir.core import Builder, Op, Value
 from netwright.compiler.ir.dims import Sym
 from netwright.compiler.ir.location import Location
+from netwright.compiler.ir.parser import parse_module
 from netwright.compiler.ir.passes import Pass, PassContext, PassManager
 from netwright.compiler.ir.printer import print_op
 from netwright.compiler.ir.types import TensorType
@@ -69,7 +70,7 @@ class Net:
         return self.module
 
 
-def calls(work: Callable[[], None]) -> int:
+def calls(work: Callable[[], object]) -> int:
     """How many Python functions `work` calls: time that does not depend on the machine."""
     n = 0
 
@@ -116,6 +117,35 @@ def test_work_grows_with_the_number_of_ops(p: Pass) -> None:
     work = {n: calls(partial(p.run, Net().of(n), PassContext())) for n in (20, 40, 80)}
     first, second = work[40] - work[20], work[80] - work[40]
     assert second <= 2.1 * first + 100, f"calls for 20, 40 and 80 blocks: {work}"
+
+
+def module_with_variables(n: int) -> Op:
+    """Each variable is read, assigned and read in a branch; all values have one name."""
+    declared = "\n".join(
+        f'graph.variable() {{sym_name = "v{i}", value = dense<1.0> : tensor<f32>}}' for i in range(n)
+    )
+    ops = "\n".join(
+        f"""%r{i} = graph.read_variable() {{variable = @v{i}, type = tensor<f32>}} : tensor<f32>
+        graph.assign_variable(%r{i}) {{variable = @v{i}}}
+        %y{i} = graph.if(%p) ({{ graph.yield(%r{i}) }}, {{ graph.yield(%r{i}) }}) : tensor<f32>"""
+        for i in range(n)
+    )
+    module = parse_module(
+        f"module {{\n{declared}\nfunc.func @main(%p: tensor<i1>) -> () {{\n{ops}\nfunc.return()\n}}\n}}"
+    )
+    for op in module.walk():
+        for r in op.results:
+            r.hint = "value"
+    return module
+
+
+@pytest.mark.parametrize(
+    "work", [verify, print_op, lambda m: parse_module(print_op(m))], ids=["verify", "print", "parse"]
+)
+def test_checking_and_printing_grow_with_the_number_of_ops(work: Callable[[Op], object]) -> None:
+    counts = {n: calls(partial(work, module_with_variables(n))) for n in (50, 100, 200)}
+    first, second = counts[100] - counts[50], counts[200] - counts[100]
+    assert second <= 2.1 * first + 100, counts
 
 
 def test_five_thousand_ops_go_through() -> None:

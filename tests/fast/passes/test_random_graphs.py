@@ -8,7 +8,6 @@ import netwright.compiler.passes  # noqa: F401  registers the passes
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from netwright.compiler.ir.attributes import Dense
 from netwright.compiler.ir.core import Builder, Op, Value
 from netwright.compiler.ir.dims import Sym
@@ -59,7 +58,9 @@ def one_op(b: Builder, pool: list[Value], choose: Choose) -> Value:
         lambda: b(Concat, x, *([pick()] * choose(3)), axis=0),
         lambda: b(Slice, x, starts=(0,) * t.rank, stops=t.shape, steps=(1 + choose(2),) * t.rank),
         lambda: b(Pad, x, pick(), low=(choose(2),) * t.rank, high=(0,) * t.rank),
-        lambda: b([ReduceSum, ReduceMax][choose(2)], x, axes=tuple(range(choose(2))), keep_dims=bool(choose(2))),
+        lambda: b(
+            [ReduceSum, ReduceMax][choose(2)], x, axes=tuple(range(choose(2))), keep_dims=bool(choose(2))
+        ),
         lambda: b(MatMul, x, pick()),
         lambda: b(Constant, value=Dense(np.asarray(NUMBERS[choose(len(NUMBERS))], np.float32))),
         lambda: b(Constant, value=Dense(np.asarray([NUMBERS[choose(4)] for _ in range(3)], np.float32))),
@@ -73,7 +74,9 @@ def one_op(b: Builder, pool: list[Value], choose: Choose) -> Value:
 def graph(choices: list[int]) -> Op:
     """A function of two inputs, built as far as the choices go; ops that cannot be built are left out."""
     module = new_module()
-    func, block = new_function(module, "main", [("x", TensorType((N, 3), f32)), ("y", TensorType((3, 3), f32))])
+    func, block = new_function(
+        module, "main", [("x", TensorType((N, 3), f32)), ("y", TensorType((3, 3), f32))]
+    )
     b, pool, rest = Builder(block), list(block.args), iter(choices)
 
     def choose(n: int) -> int:

@@ -1,0 +1,82 @@
+"""A model in any form to a graph-level module: told by content, not by the file's name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..compiler.explain.dump import read_dump
+from ..compiler.ir.core import Op
+from ..compiler.ir.parser import parse_module
+from ..compiler.ir.verify import verify
+from ..runtime.errors import FormatError, InputError, UnsupportedError
+from . import sniff
+from .sniff import Kind
+from .specialize import specialize
+
+#: kinds that are models, which the compiler cannot read yet; all others are no models
+_MODELS = frozenset(
+    {Kind.SAVED_MODEL, Kind.META_GRAPH, Kind.CHECKPOINT, Kind.KERAS, Kind.HDF5, Kind.PYTHON}
+    | {Kind.ARTIFACT, Kind.TFLITE, Kind.ONNX}
+)
+
+
+def load_model(
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    *,
+    inputs: Sequence[str] | Mapping[str, Any] | None = None,
+    outputs: Sequence[str] | None = None,
+    batch: int | None = None,
+    resources: str | os.PathLike[str] | None = None,
+) -> Op:
+    """The module for a model file, or for the bytes of one.
+
+    `inputs`, `outputs` and `batch` are those of `import_graph`; IR text has its own inputs and outputs.
+    `resources` is the folder with the large constants of IR text, by default `resources` beside it.
+
+    Raises UnsupportedError for models of a kind that cannot be compiled, with what to do instead, and
+    FormatError for files that hold no model.
+    """
+    held = isinstance(source, (bytes, bytearray, memoryview))
+    if not held and not isinstance(source, (str, os.PathLike)):
+        raise InputError(f"expected the path of a model, received a {type(source).__name__}")
+    kind = sniff.sniff_bytes(source) if held else sniff.sniff(source)
+    name = "<bytes>" if held else os.fspath(source)
+    if kind is Kind.IR_TEXT:
+        return _ir_text(source, name, inputs, outputs, batch, resources)
+    if resources is not None:
+        raise InputError(f"{name}: only IR text has a folder of resources, and this is {kind.value}")
+    # The reader says at which byte a damaged graph goes wrong.
+    damaged = kind is Kind.UNKNOWN and (held or name.endswith(".pb"))
+    if kind in (Kind.GRAPH, Kind.GRAPH_TEXT) or damaged:
+        from .tensorflow.importer import import_graph
+
+        return import_graph(source, inputs=inputs, outputs=outputs, batch=batch)
+    error = UnsupportedError if kind in _MODELS else FormatError
+    raise error(sniff.explain(kind, name))
+
+
+def _ir_text(
+    source: Any,
+    name: str,
+    inputs: Sequence[str] | Mapping[str, Any] | None,
+    outputs: Sequence[str] | None,
+    batch: int | None,
+    resources: str | os.PathLike[str] | None,
+) -> Op:
+    if inputs or outputs:
+        raise InputError(f"{name}: IR text has its own inputs and outputs: leave out the names of others")
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        try:
+            module = parse_module(bytes(source).decode(), name)
+        except UnicodeDecodeError as e:
+            raise FormatError(f"{name}: expected IR text in UTF-8: {e}") from None
+    else:
+        module = read_dump(Path(source), resources)
+    verify(module)
+    if batch is not None:
+        specialize(module, {"n": batch}, name)
+        verify(module)
+    return module
