@@ -78,7 +78,9 @@ def random_inputs(module: Op, sizes: dict[str, int], seed: int = 0) -> list[Arra
 def build(module: Op | str, folder: Path, threads: int | None = None, **options: Any) -> Model:
     """The loaded library of a module, which is consumed, or of IR text."""
     path = folder / f"m{next(_counter)}.so"
-    compile_module(parse_module(module) if isinstance(module, str) else module, path, CompileOptions(**options))
+    compile_module(
+        parse_module(module) if isinstance(module, str) else module, path, CompileOptions(**options)
+    )
     return load(path, threads=threads)
 
 

@@ -17,7 +17,9 @@ from netwright.runtime import load
 
 from ..helpers import constant, graph, n, tensor
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None and not os.environ.get("CI"), reason="needs a C compiler")
+pytestmark = pytest.mark.skipif(
+    shutil.which("cc") is None and not os.environ.get("CI"), reason="needs a C compiler"
+)
 
 PROGRAM = r"""
 #include <stdio.h>
@@ -51,7 +53,9 @@ def _net(b: Any, x: Any) -> Any:
 
 def _compile(folder: Path, linker: str | None = None) -> Path:
     path = folder / "libmodel.so"
-    compile_module(graph(_net, [tensor(n, 4)]), path, CompileOptions(header=str(folder / "model.h"), linker=linker))
+    compile_module(
+        graph(_net, [tensor(n, 4)]), path, CompileOptions(header=str(folder / "model.h"), linker=linker)
+    )
     return path
 
 
@@ -66,7 +70,16 @@ def test_c_program(tmp_path: Path, standard: str) -> None:
     library = _compile(tmp_path)
     (tmp_path / "main.c").write_text(PROGRAM)
     flags = ["-Wall", "-Wextra", "-Werror", standard, "-pedantic", "-D_DEFAULT_SOURCE"]
-    _run("cc", *flags, tmp_path / "main.c", "-xnone", library, f"-Wl,-rpath,{tmp_path}", "-o", tmp_path / "main")
+    _run(
+        "cc",
+        *flags,
+        tmp_path / "main.c",
+        "-xnone",
+        library,
+        f"-Wl,-rpath,{tmp_path}",
+        "-o",
+        tmp_path / "main",
+    )
     x = np.array([[1, 2, 3, 4], [-1, 0, 1, 2]], np.float32)
     y = load(library)(x)
     lines = _run(tmp_path / "main").splitlines()
@@ -91,7 +104,7 @@ def test_tools_accept_the_library(tmp_path: Path) -> None:
     assert "Shared library: [libc.so.6]" in text
     stack = next(line for line in text.splitlines() if "GNU_STACK" in line)
     assert "RW " in stack and "RWE" not in stack
-    (tmp_path / "main.c").write_text("#include \"model.h\"\nint main(void) { return nw_abi_version() != 1; }\n")
+    (tmp_path / "main.c").write_text('#include "model.h"\nint main(void) { return nw_abi_version() != 1; }\n')
     _run("cc", "-c", tmp_path / "main.c", "-o", tmp_path / "main.o")
     _run("ld", "-r", tmp_path / "main.o", "-o", tmp_path / "again.o")
     _run("ld", "-shared", tmp_path / "main.o", library, "-o", tmp_path / "uses.so")
@@ -105,4 +118,11 @@ def test_valgrind_finds_no_bad_access(tmp_path: Path) -> None:
     compile_module(graph(_net, [tensor(n, 4)]), path, options)
     (tmp_path / "main.c").write_text(PROGRAM)
     _run("cc", "-g", tmp_path / "main.c", path, f"-Wl,-rpath,{tmp_path}", "-o", tmp_path / "main")
-    _run("valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite", tmp_path / "main")
+    _run(
+        "valgrind",
+        "-q",
+        "--error-exitcode=9",
+        "--leak-check=full",
+        "--errors-for-leak-kinds=definite",
+        tmp_path / "main",
+    )

@@ -85,7 +85,9 @@ def _pointwise(b: Any, x: Any, y: Any) -> Any:
 
 @pytest.mark.parametrize("name", ["conv2d", "pointwise"])
 def test_kernel_through_mlir(name: str, tmp_path: Path) -> None:
-    net, types = (_conv, [tensor(n, 9, 8, 4)]) if name == "conv2d" else (_pointwise, [tensor(n, 37), tensor(37)])
+    net, types = (
+        (_conv, [tensor(n, 9, 8, 4)]) if name == "conv2d" else (_pointwise, [tensor(n, 37), tensor(37)])
+    )
     module = graph(net, types)
     reference = module.clone({})
     inputs = random_inputs(reference, {"n": 2})

@@ -57,7 +57,8 @@ def test_accuracy(tmp_path: Path, op: Any) -> None:
 @pytest.mark.parametrize("op", [ew.Add, ew.Sub, ew.Mul, ew.Maximum, ew.Minimum, ew.SquaredDifference, ew.Less,
                                 ew.LessEqual, ew.Greater, ew.GreaterEqual, ew.Equal, ew.NotEqual])  # fmt: skip
 @pytest.mark.parametrize(
-    ("a", "b"), [((n, 5, 7), (n, 5, 7)), ((n, 5, 7), (7,)), ((n, 5, 7), (5, 1)), ((n, 1, 7), (1, 5, 1)), ((), (n, 3))]
+    ("a", "b"),
+    [((n, 5, 7), (n, 5, 7)), ((n, 5, 7), (7,)), ((n, 5, 7), (5, 1)), ((n, 1, 7), (1, 5, 1)), ((), (n, 3))],
 )
 def test_binary(tmp_path: Path, op: Any, dtype: Any, a: Any, b: Any) -> None:
     module = graph(lambda bd, x, y: bd(op, x, y), [tensor(*a, dtype=dtype), tensor(*b, dtype=dtype)])
@@ -65,11 +66,17 @@ def test_binary(tmp_path: Path, op: Any, dtype: Any, a: Any, b: Any) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("op", [ew.Add, ew.Sub, ew.Mul, ew.Div, ew.Maximum, ew.Minimum, ew.Less, ew.Equal, ew.NotEqual])
+@pytest.mark.parametrize(
+    "op", [ew.Add, ew.Sub, ew.Mul, ew.Div, ew.Maximum, ew.Minimum, ew.Less, ew.Equal, ew.NotEqual]
+)
 def test_binary_edges(tmp_path: Path, op: Any, target: str) -> None:
-    pairs = np.array(list(itertools.product([0.0, -0.0, 1.0, -2.0, np.inf, -np.inf, np.nan, 1e-40], repeat=2)), np.float32)
+    pairs = np.array(
+        list(itertools.product([0.0, -0.0, 1.0, -2.0, np.inf, -np.inf, np.nan, 1e-40], repeat=2)), np.float32
+    )
     x, y = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
-    got = np.asarray(check(graph(lambda b, u, v: b(op, u, v), [tensor(n), tensor(n)]), tmp_path, [], target=target)(x, y))
+    got = np.asarray(
+        check(graph(lambda b, u, v: b(op, u, v), [tensor(n), tensor(n)]), tmp_path, [], target=target)(x, y)
+    )
     with np.errstate(all="ignore"):
         want = op.evaluate(object.__new__(op), x, y)
     np.testing.assert_array_equal(got, want)

@@ -65,7 +65,12 @@ def test_image_size_known_at_run_time(tmp_path: Path, target: str, stride: int) 
     def net(b: Any, x: Any) -> Any:
         return b(Conv2D, x, constant(b, _random(3, 3, 2, 70)), padding="SAME", strides=(stride, stride))
 
-    sizes = [{"n": 1, "h": 9, "w": 11}, {"n": 2, "h": 8, "w": 1}, {"n": 3, "h": 2, "w": 31}, {"n": 0, "h": 4, "w": 4}]
+    sizes = [
+        {"n": 1, "h": 9, "w": 11},
+        {"n": 2, "h": 8, "w": 1},
+        {"n": 3, "h": 2, "w": 31},
+        {"n": 0, "h": 4, "w": 4},
+    ]
     check(graph(net, [tensor(n, h, w, 2)]), tmp_path, sizes, target=target)
 
 

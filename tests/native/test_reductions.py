@@ -47,7 +47,9 @@ def test_reduction_of_nothing(tmp_path: Path, op: Any) -> None:
     [(8, 8, 3, 2, 2, "VALID"), (9, 7, 64, 3, 2, "SAME"), (7, 7, 70, 3, 1, "SAME"), (12, 8, 64, 3, 2, "VALID"),
      (h, w, 5, 3, 2, "SAME"), (5, 5, 4, 7, 1, "SAME")],
 )  # fmt: skip
-def test_pools(tmp_path: Path, op: Any, height: Any, width: Any, c: int, k: int, s: int, padding: str) -> None:
+def test_pools(
+    tmp_path: Path, op: Any, height: Any, width: Any, c: int, k: int, s: int, padding: str
+) -> None:
     module = graph(
         lambda b, x: b(op, x, kernel=(k, k), strides=(s, s), padding=padding), [tensor(n, height, width, c)]
     )
@@ -69,6 +71,7 @@ def test_softmax(tmp_path: Path, shape: Any) -> None:
 
 def test_softmax_edges(tmp_path: Path) -> None:
     x = np.array(
-        [[1e4, -1e4, 0], [-np.inf, 0, 0], [np.inf, 0, 0], [np.nan, 0, 0], [-np.inf] * 3, [1e-40, 0, 0]], np.float32
+        [[1e4, -1e4, 0], [-np.inf, 0, 0], [np.inf, 0, 0], [np.nan, 0, 0], [-np.inf] * 3, [1e-40, 0, 0]],
+        np.float32,
     )
     check(graph(lambda b, v: b(Softmax, v), [tensor(n, 3)]), tmp_path, [{"n": 6}], inputs=[x])

@@ -1,6 +1,6 @@
 """Makes the stored graphs and results of the test networks; needs TensorFlow and Keras.
 
-    python tests/data/networks/make.py          (in the repository, with the [oracle] extra installed)
+python tests/data/networks/make.py          (in the repository, with the [oracle] extra installed)
 """
 
 from __future__ import annotations
