@@ -32,16 +32,18 @@ class Target:
         """float32 elements of a vector."""
         return self.vector_bytes // 4
 
-    def tile(self, columns: int) -> tuple[int, int]:
+    def tile(self, columns: int, row_bytes: int = 0) -> tuple[int, int]:
         """Rows and vectors of the accumulator tile of a matrix product with `columns` result columns.
 
         Accumulators, one row of weights and one broadcast must fit the registers; see docs/kernels.md for
-        the measurements behind the table.
+        the measurements behind the table. `row_bytes` is the distance of the left operand's rows: many rows
+        a multiple of 4096 bytes apart fall into one set of the first-level cache.
         """
         if columns <= self.lanes:
             return (14 if self.registers >= 32 else 6), 1
         if self.registers >= 32:
-            return 14, 2
+            crowded = row_bytes and row_bytes % 4096 == 0 and columns > 2 * self.lanes
+            return (6, 4) if crowded else (14, 2)
         return (6, 2) if self.vector_bytes >= 32 else (4, 2)
 
     def short_tile(self, columns: int) -> tuple[int, int]:

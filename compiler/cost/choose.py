@@ -51,7 +51,7 @@ def choose_conv(
     may_flatten: bool,
 ) -> ConvChoice:
     """The cut with the fewest cycles; of equal ones the one with most units."""
-    tile = target.tile(columns)
+    tile = target.tile(columns, channels * strides[1] * 4)
     h, w = out[1], out[2]
     if not isinstance(h, int) or not isinstance(w, int):
         return ConvChoice(target.short_tile(columns), False, 1, 8, "rows", "image size known at run time")
@@ -75,10 +75,10 @@ def choose_conv(
     return ConvChoice(tile, flat, ty, chunk, split, reason)
 
 
-def choose_matmul(target: Target, m: Dim, columns: int) -> tuple[tuple[int, int], int]:
+def choose_matmul(target: Target, m: Dim, columns: int, depth: int) -> tuple[tuple[int, int], int]:
     """The tile, and how many rows a unit of the parallel range has."""
     if isinstance(m, int):
-        tile = target.tile(columns)
+        tile = target.tile(columns, depth * 4)
         if m <= 4 * tile[0]:
             return tile, m
     tile = target.short_tile(columns)

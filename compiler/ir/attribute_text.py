@@ -44,6 +44,13 @@ def float_text(value: float, kind: str = "f64") -> str:
     return _decimal(value)
 
 
+def _shortest(v: Any) -> str:
+    """The fewest digits that read back to the same number of the array's own precision."""
+    text = str(v)
+    back = np.asarray(float(text), v.dtype)
+    return _decimal(float(text) if back.tobytes() == np.asarray(v).tobytes() else float(v))
+
+
 def _decimal(value: float) -> str:
     text = repr(float(value))
     mantissa, e, exponent = text.partition("e")
@@ -73,7 +80,7 @@ def _element_text(v: Any, dtype: DType) -> str:
     if dtype.is_float:
         if not np.isfinite(v):
             return "0x" + np.asarray(v).tobytes()[::-1].hex().upper()
-        return _decimal(float(v))
+        return _shortest(v)
     return ("true" if v else "false") if dtype.kind == "b" else str(int(v))
 
 

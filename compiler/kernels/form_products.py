@@ -150,9 +150,9 @@ def form_matmul(f: Former, group: Group) -> None:
         y = f.reshaped(y, (product(yt.shape[:-1]), yt.shape[-1]))
         xt, yt = memref(x), memref(y)
     m, n = yt.shape[-2:]
-    tile, block = choose_matmul(f.target, m, _number(n))
-    groups = ceildiv(n, tile[1] * f.target.lanes)
     k = xt.shape[-2 if op.transpose_x else -1]
+    tile, block = choose_matmul(f.target, m, _number(n), _number(k))
+    groups = ceildiv(n, tile[1] * f.target.lanes)
     rows = min(_number(m, block), block)
     f.call(
         "matmul",

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...runtime.spec import DType, bf16
 from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
 from .base import GraphOp, shape_error, tensor
 from .windows import PADDINGS, concrete_pads, output_size, patches
+
+
+def lowest(dtype: DType) -> float | int:
+    """The lowest finite number of a data type."""
+    if dtype == bf16:
+        return float.fromhex("-0x1.fep127")
+    return float(np.finfo(dtype.numpy).min) if dtype.is_float else int(np.iinfo(dtype.numpy).min)
 
 
 class _Pool2D(GraphOp, name=""):
@@ -40,12 +48,15 @@ class _Pool2D(GraphOp, name=""):
 
 
 class MaxPool2D(_Pool2D, name="graph.max_pool2d"):
-    """The maximum of each window; a NaN in the window is the maximum."""
+    """The maximum of the lowest finite number and each window, in which NaN takes no part.
+
+    So does TensorFlow, unlike its reduce_max: a window of NaN and -infinity alone gives that number.
+    """
 
     def evaluate(self, *arrays: Array) -> Array:
         (x,) = arrays
-        low = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-        return self.windows(x, low).max(axis=(3, 4))
+        low = lowest(tensor(self.x).dtype)
+        return np.fmax(self.windows(x, low), np.asarray(low, x.dtype)).max(axis=(3, 4))
 
 
 class AvgPool2D(_Pool2D, name="graph.avg_pool2d"):

@@ -10,6 +10,7 @@ from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
 from .base import GraphOp, normal_axis, tensor
+from .elementwise import truncated_division
 
 
 class Reduce(GraphOp, name=""):
@@ -43,18 +44,19 @@ class ReduceSum(Reduce, name="graph.reduce_sum"):
 
 
 class ReduceMean(Reduce, name="graph.reduce_mean"):
-    """The mean; NaN of nothing."""
+    """The mean; NaN of nothing. Of integers: summed in 64 bits, divided towards zero, 0 of nothing."""
 
     def evaluate(self, *arrays: Array) -> Array:
         (x,) = arrays
         if not self.axes:
             return x
-        total = np.sum(x, axis=self.axes, keepdims=self.keep_dims, dtype=x.dtype)
+        wide = {"f": x.dtype, "u": np.dtype(np.uint64)}.get(x.dtype.kind, np.dtype(np.int64))
+        total = np.asarray(np.sum(x, axis=self.axes, keepdims=self.keep_dims, dtype=wide))
         count = int(np.prod([x.shape[a] for a in self.axes], dtype=np.int64))
-        with np.errstate(all="ignore"):
-            if x.dtype.kind == "f":
+        if x.dtype.kind == "f":
+            with np.errstate(all="ignore"):
                 return np.asarray(total / np.asarray(count, x.dtype)).astype(x.dtype)
-            return np.asarray(np.floor_divide(total, count)).astype(x.dtype)
+        return truncated_division(total, np.asarray(max(count, 1), wide)).astype(x.dtype)
 
 
 class ReduceProd(Reduce, name="graph.reduce_prod"):

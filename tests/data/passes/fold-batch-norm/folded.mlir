@@ -79,7 +79,7 @@ func.func @alone(%x: tensor<2x2xf32>) -> (tensor<2x2xf32>, tensor<2x2xf32>) {
 //     %offset = graph.constant() {value = dense<[0.5, 0.0]> : tensor<2xf32>} : tensor<2xf32>
 //     %mean = graph.constant() {value = dense<[1.0, 2.0]> : tensor<2xf32>} : tensor<2xf32>
 //     %far = graph.constant() {value = dense<[1000.0, 2.0]> : tensor<2xf32>} : tensor<2xf32>
-//     %variance = graph.constant() {value = dense<[0.9990000128746033, 3.999000072479248]> : tensor<2xf32>} : tensor<2xf32>
+//     %variance = graph.constant() {value = dense<[0.999, 3.999]> : tensor<2xf32>} : tensor<2xf32>
 //     %0 = graph.constant() {value = dense<[2.0, 0.5]> : tensor<2xf32>} : tensor<2xf32> loc("near")
 //     %1 = graph.mul(%x, %0) : tensor<2x2xf32> loc("near")
 //     %2 = graph.constant() {value = dense<[-1.5, -1.0]> : tensor<2xf32>} : tensor<2xf32> loc("near")

@@ -65,9 +65,9 @@ func.func @region(%p: tensor<i1>, %x: tensor<2x2xf32>) -> (tensor<2x2xf32>) {
 //     %w = graph.constant() {value = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>} : tensor<2x2xf32>
 //     %one = graph.constant() {value = dense<[1.0, 1.5]> : tensor<2xf32>} : tensor<2xf32>
 //     %a = graph.matmul(%x, %w) : tensor<2x2xf32> loc("dense")
-//     %0 = graph.constant() {value = dense<[0.9995003938674927, 1.224336862564087]> : tensor<2xf32>} : tensor<2xf32> loc("bn")
+//     %0 = graph.constant() {value = dense<[0.9995004, 1.2243369]> : tensor<2xf32>} : tensor<2xf32> loc("bn")
 //     %1 = graph.mul(%a, %0) : tensor<2x2xf32> loc("bn")
-//     %2 = graph.constant() {value = dense<[0.0004996253410354257, -0.3365052342414856]> : tensor<2xf32>} : tensor<2xf32> loc("bn")
+//     %2 = graph.constant() {value = dense<[0.00049962534, -0.33650523]> : tensor<2xf32>} : tensor<2xf32> loc("bn")
 //     %b = graph.add(%1, %2) : tensor<2x2xf32> loc("bn")
 //     %c = graph.exp(%a) : tensor<2x2xf32> loc("exp")
 //     %d = graph.mul(%x, %one) : tensor<2x2xf32> loc("no product")
@@ -77,9 +77,9 @@ func.func @region(%p: tensor<i1>, %x: tensor<2x2xf32>) -> (tensor<2x2xf32>) {
 //     %known = graph.constant() {value = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>} : tensor<2x2xf32>
 //     %one = graph.constant() {value = dense<[1.0, 1.5]> : tensor<2xf32>} : tensor<2xf32>
 //     %a = graph.matmul(%x, %w) : tensor<2x2xf32> loc("weights")
-//     %0 = graph.constant() {value = dense<[0.9995003938674927, 1.224336862564087]> : tensor<2xf32>} : tensor<2xf32> loc("bn of computed weights")
+//     %0 = graph.constant() {value = dense<[0.9995004, 1.2243369]> : tensor<2xf32>} : tensor<2xf32> loc("bn of computed weights")
 //     %1 = graph.mul(%a, %0) : tensor<2x2xf32> loc("bn of computed weights")
-//     %2 = graph.constant() {value = dense<[0.0004996253410354257, -0.3365052342414856]> : tensor<2xf32>} : tensor<2xf32> loc("bn of computed weights")
+//     %2 = graph.constant() {value = dense<[0.00049962534, -0.33650523]> : tensor<2xf32>} : tensor<2xf32> loc("bn of computed weights")
 //     %b = graph.add(%1, %2) : tensor<2x2xf32> loc("bn of computed weights")
 //     %c = graph.matmul(%x, %known) : tensor<2x2xf32> loc("dense")
 //     %d = graph.batch_norm(%c, %one, %one, %one, %v) : tensor<2x2xf32> loc("training")
@@ -103,7 +103,7 @@ func.func @region(%p: tensor<i1>, %x: tensor<2x2xf32>) -> (tensor<2x2xf32>) {
 //   }
 //   func.func @infinite(%x: tensor<2x2xf32>) -> (tensor<2x2xf32>, tensor<2x2xf32>, tensor<2x2xf32>) {
 //     %w = graph.constant() {value = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>} : tensor<2x2xf32>
-//     %big = graph.constant() {value = dense<3.0000000054977558e+38> : tensor<2x2xf32>} : tensor<2x2xf32>
+//     %big = graph.constant() {value = dense<3.0e+38> : tensor<2x2xf32>} : tensor<2x2xf32>
 //     %inf = graph.constant() {value = dense<[0x7F800000, 1.0]> : tensor<2xf32>} : tensor<2xf32>
 //     %zero = graph.constant() {value = dense<0.0> : tensor<2xf32>} : tensor<2xf32>
 //     %two = graph.constant() {value = dense<2.0> : tensor<2xf32>} : tensor<2xf32>

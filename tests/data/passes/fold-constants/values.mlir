@@ -46,7 +46,7 @@ func.func @splats() -> (tensor<1000x1000xf32>, tensor<1000000xf32>, tensor<1000x
 //     %sum = graph.constant() {value = dense<[0x7FC00000, -0.0]> : tensor<2xf32>} : tensor<2xf32> loc("sum")
 //     %product = graph.constant() {value = dense<[[5.0, 11.0], [11.0, 25.0]]> : tensor<2x2xf32>} : tensor<2x2xf32> loc("product")
 //     %integers = graph.constant() {value = dense<[15, -1073741825]> : tensor<2xi32>} : tensor<2xi32> loc("integers")
-//     %root = graph.constant() {value = dense<[1.2247449159622192, -0.0]> : tensor<2xf32>} : tensor<2xf32> loc("root")
+//     %root = graph.constant() {value = dense<[1.2247449, -0.0]> : tensor<2xf32>} : tensor<2xf32> loc("root")
 //     %less = graph.constant() {value = dense<false> : tensor<2xi1>} : tensor<2xi1> loc("less")
 //     func.return(%sum, %product, %integers, %root, %less)
 //   }
