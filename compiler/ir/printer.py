@@ -45,7 +45,7 @@ class Printer:
 
     def value(self, v: Value) -> str:
         if v not in self._value_names:
-            hint = _UNSAFE.sub("_", v.hint) if self.names else ""
+            hint = _UNSAFE.sub("_", short_name(v.hint)) if self.names else ""
             if not hint or hint[0].isdigit():
                 name = str(self._counter)
                 self._counter += 1
@@ -146,6 +146,15 @@ class Printer:
         ]
         signature = f"({', '.join(args)})" + (f" -> ({', '.join(results)})" if results else "")
         self._named(op, indent, "func.func", signature)
+
+
+def short_name(name: str) -> str:
+    """The end of a long node name, which the op's location shows in full: `net/block1/conv/BiasAdd` is
+    `conv/BiasAdd`. Parts that every variable of a frozen graph has say nothing."""
+    if "/" not in name:
+        return name
+    parts = [p for p in name.split("/") if p not in ("ReadVariableOp", "resource", "read", "Identity", "")]
+    return "/".join(parts[-2:]) or name
 
 
 def print_op(op: Op, generic: bool = False, locations: bool = True, names: bool = True) -> str:
