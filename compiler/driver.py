@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..runtime.errors import UnsupportedError
+from ..runtime.errors import InputError, OptionError, UnsupportedError
 from . import kernels, ops, passes  # noqa: F401 - importing registers ops and passes
 from .codegen.c_header import c_header
 from .codegen.link import link
 from .codegen.module import emit_assembly, emit_module, emit_object
 from .codegen.payload import Payload
-from .explain.dump import RESOURCES, DumpObserver, save_array
+from .explain.dump import DumpObserver, save_ir
 from .explain.observers import VerifyObserver, print_ir_after
 from .ir.core import Op
 from .ir.passes import Observer, Pass, PassContext, PassManager, Remark, parse_pipeline, pipeline_text
@@ -45,6 +46,22 @@ class Compiled:
     llvm: str = ""
 
 
+@dataclass
+class Steps:
+    """The steps of a compilation: how long each took; `tell` hears the name of each that begins."""
+
+    tell: Callable[[str], None] | None = None
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        if self.tell is not None:
+            self.tell(name)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
 def observers_for(options: CompileOptions) -> tuple[list[Observer], DumpObserver | None]:
     """The observers that the options ask for; the dump among them, for the files after the last pass."""
     out: list[Observer] = []
@@ -60,34 +77,47 @@ def default_pipeline() -> tuple[Pass, ...]:
     return (*GRAPH_PASSES, FormKernels(), PlanMemory(), LowerLoops())
 
 
+def pass_manager(options: CompileOptions, observers: Sequence[Observer] = ()) -> PassManager:
+    """The pipeline that the options ask for."""
+    pipeline = parse_pipeline(options.pipeline) if options.pipeline is not None else default_pipeline()
+    return PassManager(pipeline, tuple(observers), options.stop_after, options.skip_pass)
+
+
 def run_passes(
     module: Op, options: CompileOptions, target: Target, observers: Sequence[Observer] = ()
 ) -> PassContext:
     """Runs the pipeline that the options ask for on `module`, in place."""
-    pipeline = parse_pipeline(options.pipeline) if options.pipeline is not None else default_pipeline()
     context = PassContext(target=target, options=options)
-    manager = PassManager(pipeline, tuple(observers), options.stop_after, options.skip_pass, write_reproducer)
+    manager = pass_manager(options, observers)
+    manager.on_failure = partial(write_reproducer, target=target)
     manager.run(module, context)
     return context
 
 
-def write_reproducer(original: Op, before: Sequence[Pass], failing: Pass) -> str:
+def check_complete(pipeline: Sequence[Pass]) -> None:
+    """Raises OptionError when a pipeline lacks a pass that a library cannot be made without."""
+    names = [p.name for p in pipeline]
+    missing = [p.name for p in (FormKernels, PlanMemory, LowerLoops) if p.name not in names]
+    if missing:
+        raise OptionError(
+            f"the pipeline {pipeline_text(pipeline) or '()'!r} makes no library: it lacks {', '.join(missing)}; "
+            "netwright opt and --stop-after show what it does make"
+        )
+
+
+def write_reproducer(original: Op, before: Sequence[Pass], failing: Pass, target: Target) -> str:
     """Runs the passes before the failing one again on the original and writes what it then saw, with the
     command that shows the failure."""
     folder = Path(tempfile.mkdtemp(prefix="netwright-reproducer-"))
     module = original.clone({})
-    context = PassContext(target=resolve_target("native"))
+    context = PassContext(target=target)
     for p in before:
         p.run(module, context)
     printer = Printer()
     text = printer.print(module)
-    (folder / "resources").mkdir()
-    for d in printer.resources.values():
-        save_array(folder / "resources" / f"{d.digest}.npy", d.array)
-    hashes = json.dumps({k: d.digest for k, d in printer.resources.items()}, sort_keys=True)
     path = folder / "reproducer.mlir"
-    command = f"// netwright opt --pass '{failing.text}' {path.name}\n"
-    path.write_text(command + text + f"{RESOURCES}{hashes}\n", encoding="utf-8")
+    command = f"// netwright opt --target {target.name} --pass '{failing.text}' {path.name}\n"
+    save_ir(path, command + text, printer.resources)
     return str(path)
 
 
@@ -97,39 +127,48 @@ def compile_module(
     options: CompileOptions | None = None,
     observers: Sequence[Observer] = (),
     name: str = "model",
+    tell: Callable[[str], None] | None = None,
 ) -> Compiled:
-    """Compiles a graph-level module, which is consumed, into the library `output`."""
+    """Compiles a graph-level module, which is consumed, into the library `output`.
+
+    `tell` hears the names of the steps as they begin: passes, emit, llvm, link.
+    """
     options = options or CompileOptions()
     target = resolve_target(options.target)
-    seconds: dict[str, float] = {}
+    step = Steps(tell)
+    pipeline = pass_manager(options).plan()
+    check_complete(pipeline)
     own, dump = observers_for(options)
-    start = time.perf_counter()
-    context = run_passes(module, options, target, [*own, *observers])
-    seconds["passes"] = time.perf_counter() - start
+    with step("passes"):
+        context = run_passes(module, options, target, [*own, *observers])
     manifest: dict[str, Any] = {
         "netwright": VERSION,
         "model": name,
         "target": target.describe(),
-        "pipeline": pipeline_text(default_pipeline()) if options.pipeline is None else options.pipeline,
+        "pipeline": pipeline_text(pipeline),
         "weights_bytes": module.attributes["kern.weights"],
         "state_bytes": module.attributes["kern.state"],
     }
-    start = time.perf_counter()
-    emitted = emit_module(module, target, manifest)
-    seconds["emit"] = time.perf_counter() - start
+    with step("emit"):
+        emitted = emit_module(module, target, manifest)
     if dump is not None:
         dump.add_text("llvm.ll", emitted.text)
         dump.add_text("assembly.s", emit_assembly(emitted.text, target))
     if options.header is not None:
-        Path(options.header).write_text(c_header(emitted), encoding="utf-8")
-    start = time.perf_counter()
-    code = emit_object(emitted.text, target)
-    seconds["llvm"] = time.perf_counter() - start
-    start = time.perf_counter()
+        _write_header(options.header, c_header(emitted))
+    with step("llvm"):
+        code = emit_object(emitted.text, target)
     path = os.fspath(output)
-    link(code, path, soname=Path(path).name, payload=payload(module), linker=options.linker)
-    seconds["link"] = time.perf_counter() - start
-    return Compiled(path, manifest, context.remarks, seconds, emitted.text)
+    with step("link"):
+        link(code, path, soname=Path(path).name, payload=payload(module), linker=options.linker)
+    return Compiled(path, manifest, context.remarks, step.seconds, emitted.text)
+
+
+def _write_header(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise InputError(f"cannot write the C header {path!r}: {e.strerror}") from e
 
 
 def check_module(module: Op) -> None:

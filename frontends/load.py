@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..compiler.explain.dump import read_dump
+from ..compiler.explain.dump import parse_dump, read_dump
 from ..compiler.ir.core import Op
 from ..compiler.ir.parser import parse_module
 from ..compiler.ir.verify import verify
@@ -30,11 +30,13 @@ def load_model(
     outputs: Sequence[str] | None = None,
     batch: int | None = None,
     resources: str | os.PathLike[str] | None = None,
+    name: str = "<bytes>",
 ) -> Op:
     """The module for a model file, or for the bytes of one.
 
     `inputs`, `outputs` and `batch` are those of `import_graph`; IR text has its own inputs and outputs.
-    `resources` is the folder with the large constants of IR text, by default `resources` beside it.
+    `resources` is the folder with the large constants of IR text, by default `resources` beside it. `name`
+    is what messages call bytes.
 
     Raises UnsupportedError for models of a kind that cannot be compiled, with what to do instead, and
     FormatError for files that hold no model.
@@ -43,7 +45,7 @@ def load_model(
     if not held and not isinstance(source, (str, os.PathLike)):
         raise InputError(f"expected the path of a model, received a {type(source).__name__}")
     kind = sniff.sniff_bytes(source) if held else sniff.sniff(source)
-    name = "<bytes>" if held else os.fspath(source)
+    name = name if held else os.fspath(source)
     if kind is Kind.IR_TEXT:
         return _ir_text(source, name, inputs, outputs, batch, resources)
     if resources is not None:
@@ -70,9 +72,10 @@ def _ir_text(
         raise InputError(f"{name}: IR text has its own inputs and outputs: leave out the names of others")
     if isinstance(source, (bytes, bytearray, memoryview)):
         try:
-            module = parse_module(bytes(source).decode(), name)
+            text = bytes(source).decode()
         except UnicodeDecodeError as e:
             raise FormatError(f"{name}: expected IR text in UTF-8: {e}") from None
+        module = parse_module(text, name) if resources is None else parse_dump(text, name, Path(resources))
     else:
         module = read_dump(Path(source), resources)
     verify(module)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from ..compiler.ir.core import Block, Op
-from ..compiler.ir.dims import Dim, Sym, parse_dim, substitute, symbols_of
+from ..compiler.ir.dims import Dim, Sym, substitute, symbols_of
 from ..compiler.ir.parser import DIMS
 from ..compiler.ir.types import FunctionType, MemRefType, TensorType
+from ..compiler.ops.base import split_requirement
 from ..compiler.ops.builtin import FuncOp, functions, tensor_attributes
 from ..runtime.errors import InputError, ShapeError
 
@@ -71,15 +72,16 @@ def _attribute(value: Any, env: Mapping[str, Dim]) -> Any:
 
 
 def _requirements(op: Op, texts: tuple[str, ...], env: Mapping[str, Dim]) -> tuple[str, ...]:
-    """`a == b`, checked where both sides are numbers now."""
+    """`a == b` and `a >= b`, checked where both sides are numbers now."""
     kept: list[str] = []
     for text in texts:
-        a, b = (substitute(parse_dim(t), env) for t in text.split(" == "))
-        if a == b:
-            continue
-        if isinstance(a - b, int):
-            raise ShapeError(f"{op.name} ({op.location}): sizes {text} must be equal, found {a} and {b}")
-        kept.append(f"{a} == {b}")
+        left, relation, right = split_requirement(text)
+        a, b = substitute(left, env), substitute(right, env)
+        difference = a - b
+        if not isinstance(difference, int):
+            kept.append(f"{a} {relation} {b}")
+        elif difference != 0 if relation == "==" else difference < 0:
+            raise ShapeError(f"{op.name} ({op.location}): {text} must hold, found {a} and {b}")
     return tuple(kept)
 
 

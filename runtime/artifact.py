@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from .errors import ArtifactError
 
@@ -16,6 +17,7 @@ _ROW = struct.Struct("<IIQQQQIIQQ")
 _SHARED, _NOBITS = 3, 8
 # Far above any real manifest; keeps a hostile file from filling the memory.
 _LARGEST = 256 << 20
+_KEYS = {"functions", "variables", "target", "model", "netwright", "pipeline", "weights_bytes"}
 
 
 def read_manifest(path: str | os.PathLike[str]) -> bytes:
@@ -37,6 +39,19 @@ def read_manifest(path: str | os.PathLike[str]) -> bytes:
         raise ArtifactError(f"cannot read the compiled library {name!r}: {reason or err}") from err
 
 
+def manifest_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a compiled library says of itself. ArtifactError says what is wrong with another file."""
+    try:
+        found: Any = json.loads(read_manifest(path).rstrip(b"\0"))
+    except (ValueError, RecursionError) as e:
+        raise ArtifactError(f"the manifest of {os.fspath(path)!r} is damaged: {e}") from e
+    manifest = cast("dict[str, Any]", found if isinstance(found, dict) else {})
+    missing = sorted(_KEYS - manifest.keys())
+    if missing:
+        raise ArtifactError(f"the manifest of {os.fspath(path)!r} is damaged: it lacks {', '.join(missing)}")
+    return manifest
+
+
 class _File:
     """An open ELF file, every read of which is checked against its size."""
 
@@ -48,6 +63,7 @@ class _File:
     def manifest(self) -> bytes:
         """The contents of the manifest's section."""
         rows, names_offset, names_size = self.section_table()
+        self.check_whole(rows)
         wanted = SECTION.encode() + b"\0"
         for row in rows:
             label, kind, _, _, offset, size, *_ = row
@@ -65,6 +81,14 @@ class _File:
             f"expected a library compiled by netwright, received {self.name!r}, "
             f"which has no section {SECTION}"
         )
+
+    def check_whole(self, rows: list[tuple[int, ...]]) -> None:
+        """Weights are mapped, not read: where the file ends before them, the process would be killed."""
+        end = max(offset + size for _, kind, _, _, offset, size, *_ in rows if kind != _NOBITS)
+        if end > self.size:
+            raise ArtifactError(
+                f"{self.name!r} is truncated: expected {end} bytes, but the file has {self.size} bytes"
+            )
 
     def section_table(self) -> tuple[list[tuple[int, ...]], int, int]:
         """The raw section headers, and offset and size of the section names."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 from typing import Any
 
 from .abi import ABI_VERSION, ERROR_BYTES, STATUSES, Tensor
-from .artifact import read_manifest
+from .artifact import manifest_of
 from .errors import (
     ArtifactError,
     BusyError,
@@ -63,7 +62,7 @@ class Library:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: str = os.path.abspath(os.fspath(path))
-        self.manifest: dict[str, Any] = json.loads(read_manifest(self.path).rstrip(b"\0"))
+        self.manifest: dict[str, Any] = manifest_of(self.path)
         try:
             self.dll = ctypes.CDLL(self.path)
             for name, (result, arguments) in _SIGNATURES.items():

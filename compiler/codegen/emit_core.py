@@ -179,11 +179,16 @@ class EmitterBase:
             return self.symbols[atom.name]
         a, b = (self.materialize(self.dim(x)) for x in atom.args)
         if atom.name == "floordiv":
-            # sizes are not negative and divisors positive
+            # sizes are not negative; a divisor may be 0 where nothing is left to be done
+            if b.startswith("%"):
+                b = self._intrinsic("umax", b, "1")
             return Affine(((self.pure(f"udiv i64 {a}, {b}", a, b), 1),))
-        call = f"@llvm.s{atom.name}.i64"
+        return Affine(((self._intrinsic(f"s{atom.name}", a, b), 1),))
+
+    def _intrinsic(self, name: str, a: str, b: str) -> str:
+        call = f"@llvm.{name}.i64"
         self.declare(call, f"declare i64 {call}(i64, i64)")
-        return Affine(((self.pure(f"call i64 {call}(i64 {a}, i64 {b})", a, b), 1),))
+        return self.pure(f"call i64 {call}(i64 {a}, i64 {b})", a, b)
 
     def multiply(self, a: Affine, b: Affine) -> Affine:
         if not a.terms:

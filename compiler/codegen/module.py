@@ -13,6 +13,7 @@ from ..ir.dims import Dim, parse_dim
 from ..ir.parser import DIMS
 from ..ir.types import MemRefType
 from ..kernels.lower_loops import BLOCKS, entry_symbols
+from ..ops.base import split_requirement
 from ..ops.builtin import FuncOp, functions
 from ..ops.variable import Variable
 from ..target import Target
@@ -149,18 +150,22 @@ def entry_text(func: FuncOp, row: FunctionRow) -> str:
 
 
 def plan_text(row: FunctionRow, target: Target, declared: dict[str, str]) -> str:
-    """The function that computes, from the symbols, the arena's size, the outputs' sizes, and the pairs of
-    sizes that must be equal."""
+    """The function that computes, from the symbols, the arena's size, the outputs' sizes, and for each
+    requirement its two sides and whether it holds."""
     e = EmitterBase(target)
     for i, s in enumerate(row.symbols):
         slot = e.emit(f"getelementptr i64, ptr %symbols, i64 {i}")
         e.symbols[s] = Affine(((e.emit(f"load i64, ptr {slot}"), 1),))
     wanted: list[Dim] = [row.arena, *(d for o in row.outputs for d in o.dims)]
+    values = [e.materialize(e.dim(d)) for d in wanted]
     for r in row.requires:
-        wanted += [parse_dim(t) for t in r.split(" == ")]
-    for i, d in enumerate(wanted):
+        left, relation, right = split_requirement(r)
+        a, b = e.materialize(e.dim(left)), e.materialize(e.dim(right))
+        holds = e.pure(f"icmp {'eq' if relation == '==' else 'sge'} i64 {a}, {b}", a, b)
+        values += [a, b, e.pure(f"zext i1 {holds} to i64", holds)]
+    for i, value in enumerate(values):
         slot = e.emit(f"getelementptr i64, ptr %planned, i64 {i}")
-        e.line(f"store i64 {e.materialize(e.dim(d))}, ptr {slot}")
+        e.line(f"store i64 {value}, ptr {slot}")
     declared.update(e.declared)
     body = "\n".join([*e.scope.lines, "  ret void"])
     return (

@@ -92,11 +92,7 @@ class DumpObserver(BaseObserver):
 
     def _write(self, number: int, name: str, resources: Mapping[str, Dense]) -> str:
         file = f"{number:02}_{name}.mlir"
-        for d in resources.values():
-            save_array(self.folder / "resources" / f"{d.digest}.npy", d.array)
-        hashes = {key: d.digest for key, d in resources.items()}
-        comment = f"{RESOURCES}{json.dumps(hashes, sort_keys=True)}\n" if hashes else ""
-        _write_text(self.folder / file, self._text + comment)
+        save_ir(self.folder / file, self._text, resources)
         return file
 
     def _add(self, row: Row) -> None:
@@ -119,7 +115,25 @@ def _write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as e:
-        raise InputError(f"cannot write a dump to {path}: {e}") from e
+        raise InputError(f"cannot write {path}: {e.strerror}") from e
+
+
+def hashes_comment(resources: Mapping[str, Dense]) -> str:
+    """The last line of a file of IR: which values its large constants have. Empty when there are none."""
+    hashes = {key: d.digest for key, d in resources.items()}
+    return f"{RESOURCES}{json.dumps(hashes, sort_keys=True)}\n" if hashes else ""
+
+
+def save_ir(path: Path, text: str, resources: Mapping[str, Dense]) -> None:
+    """Writes IR text that can be read again: its large constants go to `resources` beside it."""
+    try:
+        if resources:
+            (path.parent / "resources").mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise InputError(f"cannot write the constants of {path}: {e.strerror}") from e
+    for d in resources.values():
+        save_array(path.parent / "resources" / f"{d.digest}.npy", d.array)
+    _write_text(path, text + hashes_comment(resources))
 
 
 def save_array(path: Path, array: Array) -> None:
@@ -132,7 +146,7 @@ def save_array(path: Path, array: Array) -> None:
             np.save(f, array, allow_pickle=False)
         part.replace(path)
     except OSError as e:
-        raise InputError(f"cannot write a dump to {path}: {e}") from e
+        raise InputError(f"cannot write {path}: {e.strerror}") from e
 
 
 def count_ops(module: Op) -> Counter[str]:
@@ -192,10 +206,15 @@ def read_dump(path: str | os.PathLike[str], resources_dir: str | os.PathLike[str
     except OSError as e:
         raise InputError(f"cannot read {file}: {e}") from e
     folder = Path(resources_dir) if resources_dir is not None else file.parent / "resources"
-    return parse_module(text, str(file), _Resources(folder, _hashes(text, file)))
+    return parse_dump(text, str(file), folder)
 
 
-def _hashes(text: str, file: Path) -> dict[str, str]:
+def parse_dump(text: str, name: str, folder: Path) -> Op:
+    """The module in the text of a dumped file called `name`, whose large constants are in `folder`."""
+    return parse_module(text, name, _Resources(folder, _hashes(text, name)))
+
+
+def _hashes(text: str, file: str) -> dict[str, str]:
     """The names and hashes in the last comment of a dumped file."""
     last = text.rstrip("\n").rpartition("\n")[2]
     if not last.startswith(RESOURCES):

@@ -201,6 +201,19 @@ def product(dims: Iterable[Dim]) -> Dim:
     return reduce(lambda a, b: a * b, dims, 1)
 
 
+def is_surely_positive_or_zero(d: Dim) -> bool:
+    """Whether `d` is at least 0 whatever its symbols, which are sizes; False when it cannot be told."""
+    if not isinstance(d, Sym):
+        return d >= 0
+    return all(c >= 0 for c in d.terms.values()) and all(_atom_is_positive(a) for a in d.atoms.values())
+
+
+def _atom_is_positive(a: Atom) -> bool:
+    return all(is_surely_positive_or_zero(x) for x in a.args) or (
+        a.name == "max" and any(is_surely_positive_or_zero(x) for x in a.args)
+    )
+
+
 def symbols_of(d: Dim) -> set[str]:
     """The names of the symbols in `d`."""
     return set[str]().union(*(a.symbols() for a in _atoms(d).values()))

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...runtime.abi import MAX_RANK
+from ...runtime.errors import UnsupportedError
 from ...runtime.spec import i32
 from ..ir.core import Block, Builder, Op, Region, Value
+from ..ir.dims import Sym, symbols_of
 from ..ir.parser import DIMS
 from ..ir.passes import Pass, PassContext
 from ..ir.types import FunctionType, MemRefType, TensorType
@@ -59,9 +62,24 @@ class FormKernels(Pass):
         kernels = Kernels(module)
         sites: list[str] = []
         for func in functions(module):
+            _check_signature(func)
             _expand_fused(func)
             _FunctionFormer(func, kernels, context.target, sites).convert()
         module.attributes["kern.sites"] = tuple(sites)
+
+
+def _check_signature(func: FuncOp) -> None:
+    """What a library's tables can hold: few dimensions, and inputs whose unknown sizes are symbols."""
+    rows = [("input", v, a) for v, a in zip(func.body.args, func.arg_attrs, strict=True)]
+    rows += [("output", v, a) for v, a in zip(func.body.terminator.operands, func.res_attrs, strict=True)]
+    for role, v, attrs in rows:
+        t, name = tensor(v), attrs.get("graph.name", v.hint)
+        where = f"@{func.sym_name}: {role} {name!r}"
+        if t.rank > MAX_RANK:
+            raise UnsupportedError(f"{where} has rank {t.rank}; at most {MAX_RANK} is possible")
+        for d in t.shape if role == "input" else ():
+            if isinstance(d, Sym) and symbols_of(d) != {str(d)}:
+                raise UnsupportedError(f"{where} has a size {d}; give it a symbol of its own")
 
 
 def _expand_fused(func: FuncOp) -> None:

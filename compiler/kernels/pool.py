@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ...runtime.spec import i64
 from ..ir.core import Value
 from ..ir.types import MemRefType, ScalarType
 from ..ops.builtin import FuncOp
+from ..ops.pool import lowest
 from ..target import Target
 from . import dialect_arith as arith
-from .body import LoopScalars, signless
+from .body import signless
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, lowers
@@ -93,17 +93,13 @@ class _PoolLowering:
         b.write(b.apply(1, acc, at, (width,), (3,), inside), b.outputs[0], at, (3,), inside)
 
     def _start(self) -> float | int:
-        return -math.inf if self.is_max and self.x.dtype.is_float else self.reducer.start
+        return lowest(self.reducer.dtype) if self.is_max else 0
 
     def _step(self, acc: Value, v: Value) -> Value:
-        if not (self.is_max and self.x.dtype.is_float):
+        if not self.is_max or not self.x.dtype.is_float:
             return self.reducer.combine(self.b, acc, v)
-        # v when it is larger or NaN: one comparison and one selection, cheaper than IEEE's maximum
-        s = LoopScalars(self.b)
-        s.dtype = self.reducer.dtype
-        keep = self.b(arith.CmpF, acc, v, predicate="oge")
-        held = self.b(arith.CmpF, acc, acc, predicate="uno")
-        return s.select(self.b(arith.INTEGER["ori"], keep, held), acc, v)
+        # the larger one and never a NaN, which is one instruction, unlike IEEE's maximum
+        return self.b(arith.SelectOp, self.b(arith.CmpF, v, acc, predicate="ogt"), v, acc)
 
     def _divide(self, acc: Value, count: Index, width: int) -> Value:
         b, dtype = self.b, self.reducer.dtype

@@ -9,7 +9,7 @@ from ...runtime.errors import DTypeError, ShapeError
 from ...runtime.spec import DType
 from ..ir.attributes import Array
 from ..ir.core import Op, Value
-from ..ir.dims import Dim, Sym, evaluate_dim
+from ..ir.dims import Dim, Sym, evaluate_dim, is_surely_positive_or_zero, parse_dim
 from ..ir.opdef import DefinedOp
 from ..ir.types import TensorType, Type
 
@@ -103,10 +103,29 @@ def require_equal(op: Op, a: Dim, b: Dim) -> None:
         return
     if isinstance(a - b, int):
         raise shape_error(op, f"sizes {a} and {b} differ")
+    _note(op, f"{a} == {b}")
+
+
+def require_at_least(op: Op, a: Dim, b: Dim, why: str) -> None:
+    """Notes on the op that `a >= b` must hold at run time, unless that is sure; an error when it never does."""
+    if is_surely_positive_or_zero(a - b):
+        return
+    if isinstance(a - b, int):
+        raise shape_error(op, why)
+    _note(op, f"{a} >= {b}")
+
+
+def _note(op: Op, text: str) -> None:
     noted: tuple[str, ...] = op.attributes.get("requires", ())
-    text = f"{a} == {b}"
     if text not in noted:
         op.attributes["requires"] = (*noted, text)
+
+
+def split_requirement(text: str) -> tuple[Dim, str, Dim]:
+    """`a == b` or `a >= b` taken apart."""
+    relation = ">=" if ">=" in text else "=="
+    left, _, right = text.partition(f" {relation} ")
+    return parse_dim(left), relation, parse_dim(right)
 
 
 def broadcast_shapes(op: Op, *shapes: tuple[Dim, ...]) -> tuple[Dim, ...]:

@@ -15,9 +15,9 @@ from ...runtime.spec import bf16
 from ..ir.attributes import Array
 from ..ir.bfloat16 import narrow, widen
 from ..ir.core import Block, Op, Value
-from ..ir.dims import Sym, evaluate_dim, parse_dim, symbols_of
+from ..ir.dims import Sym, evaluate_dim, symbols_of
 from ..ir.types import TensorType
-from .base import GraphOp
+from .base import GraphOp, split_requirement
 from .builtin import FuncOp, functions
 from .control import If, While
 from .variable import AssignVariable, ReadVariable, initial_values
@@ -160,11 +160,11 @@ def bind_symbols(func: FuncOp, inputs: Sequence[Array]) -> dict[str, int]:
 
 
 def check_requirement(text: str, env: Mapping[str, int], where: str) -> None:
-    """Checks `a == b`, which inference could not prove."""
-    left, _, right = text.partition(" == ")
-    a, b = (evaluate_dim(parse_dim(t), env) for t in (left, right))
-    if a != b:
-        raise ShapeError(f"{where}: sizes {left} = {a} and {right} = {b} must be equal")
+    """Checks `a == b` or `a >= b`, which inference could not prove."""
+    left, relation, right = split_requirement(text)
+    a, b = evaluate_dim(left, env), evaluate_dim(right, env)
+    if a != b if relation == "==" else a < b:
+        raise ShapeError(f"{where}: the sizes do not fit: {text} must hold, here {a} and {b}")
 
 
 def run_module(module: Op, inputs: Sequence[Any], function: str | None = None) -> tuple[Array, ...]:

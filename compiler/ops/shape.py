@@ -17,6 +17,7 @@ from .base import (
     concrete,
     dims_text,
     normal_axis,
+    require_at_least,
     require_equal,
     same_dtype,
     shape_error,
@@ -147,9 +148,11 @@ class Slice(GraphOp, name="graph.slice", traits={"symbolic"}):
             raise shape_error(self, f"starts, stops and steps must have the rank, {t.rank}")
         out: list[Dim] = []
         for size, a, b, s in zip(t.shape, self.starts, self.stops, self.steps, strict=True):
-            inside = all(not isinstance(d, int) or d >= 0 for d in (a, b - a, size - b))
-            if not inside or s < 1:
-                raise shape_error(self, f"{a}:{b}:{s} is no slice of a dimension of {size}")
+            wrong = f"{a}:{b}:{s} is no slice of a dimension of {size}"
+            if s < 1:
+                raise shape_error(self, wrong)
+            for high, low in ((a, 0), (b, a), (size, b)):
+                require_at_least(self, high, low, wrong)
             out.append(ceildiv(b - a, s))
         return (TensorType(tuple(out), t.dtype),)
 

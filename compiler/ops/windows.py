@@ -7,7 +7,7 @@ import numpy as np
 from ..ir.attributes import Array
 from ..ir.core import Op
 from ..ir.dims import Dim, Sym, ceildiv, floordiv
-from .base import shape_error
+from .base import require_at_least, shape_error
 
 PADDINGS = ("SAME", "VALID", "EXPLICIT")
 
@@ -21,8 +21,7 @@ def output_size(
     if padding == "SAME":
         return ceildiv(size, stride)
     room = size + (sum(pads) if padding == "EXPLICIT" else 0) - ((kernel - 1) * dilation + 1)
-    if isinstance(room, int) and room < 0:
-        raise shape_error(op, f"a window of {(kernel - 1) * dilation + 1} does not fit into {size}")
+    require_at_least(op, room, 0, f"a window of {(kernel - 1) * dilation + 1} does not fit into {size}")
     return floordiv(room, stride) + 1
 
 

@@ -54,6 +54,20 @@ def split_outputs(items: Sequence[str]) -> dict[str, str]:
     return out
 
 
+def save_array(path: str, array: Array) -> None:
+    """Writes a .npy file under exactly this name."""
+    try:
+        with open(path, "wb") as f:
+            np.save(f, array, allow_pickle=False)
+    except OSError as e:
+        raise InputError(f"cannot write {path!r}: {e.strerror}") from e
+
+
+def array_text(array: Array) -> str:
+    """The numbers of a small array in full; the corners of a large one."""
+    return np.array2string(array, threshold=200, edgeitems=3, precision=6, max_line_width=100)
+
+
 def random_inputs(specs: Sequence[TensorSpec], size: int, seed: int = 0) -> dict[str, Array]:
     """Seeded random inputs; unknown sizes become `size`."""
     rng = np.random.default_rng(seed)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...runtime import load
 from .arrays import random_inputs, read_inputs
+from .options import positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input", action="append", default=[], metavar="NAME=FILE", help="instead of random numbers"
     )
     parser.add_argument(
-        "--batch", type=int, default=1, metavar="N", help="size of unknown dimensions (default 1)"
+        "--batch", type=positive, default=1, metavar="N", help="size of unknown dimensions (default 1)"
     )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads to use (default 1)")
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads to use (default 1)")
     parser.add_argument(
         "--seconds", type=float, default=2.0, metavar="S", help="how long to measure (default 2)"
     )

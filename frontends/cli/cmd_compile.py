@@ -9,16 +9,18 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...compiler.driver import compile_module, resolve_target, run_passes
+from ...compiler.driver import compile_module, observers_for, resolve_target, run_passes
 from ...compiler.ir.core import Op
 from ...compiler.ir.printer import print_op
 from ...compiler.ops.interpreter import Interpreter
+from ...compiler.options import CompileOptions
 from ...runtime import load
 from ...runtime.errors import OptionError
 from ..api import model_name
 from ..load import load_model
-from .arrays import difference, in_order, load_array
+from .arrays import difference, in_order, read_inputs
 from .options import add_option_arguments, options_from
+from .terminal import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resources", metavar="DIR", help="where the constants of an .mlir file are")
     parser.add_argument(
         "--verify",
-        metavar="FILE.npz",
-        help="inputs by name; compares the library with the interpreter and prints the differences",
+        metavar="FILE",
+        help="run library and interpreter on these inputs (.npz by name, or .npy) and print the differences",
     )
     parser.add_argument("--remarks", action="store_true", help="print why passes left things alone")
     add_option_arguments(parser, skip=("threads",))
@@ -38,7 +40,16 @@ def run(args: argparse.Namespace) -> int:
     options = options_from(args)
     if args.verify and options.stop_after:
         raise OptionError("--verify needs a library, and --stop-after makes none")
+    progress = Progress()
+    try:
+        return _compile(args, options, progress)
+    finally:
+        progress.clear()
+
+
+def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progress) -> int:
     start = time.perf_counter()
+    progress.tell(f"reading {args.model}")
     module = load_model(
         args.model,
         inputs=options.inputs,
@@ -48,12 +59,19 @@ def run(args: argparse.Namespace) -> int:
     )
     reference = module.clone({}) if args.verify else None
     if options.stop_after:
-        context = run_passes(module, options, resolve_target(options.target))
+        observers = [progress, *observers_for(options)[0]]
+        context = run_passes(module, options, resolve_target(options.target), observers)
+        progress.clear()
         print(print_op(module), end="")
         _print_remarks(context.remarks, args.remarks)
         return 0
     output = args.output or str(Path(args.model).with_suffix(".so"))
-    compiled = compile_module(module, output, options, name=model_name(args.model))
+    if os.path.exists(output) and os.path.samefile(output, args.model):
+        raise OptionError(f"the library would replace its model {args.model!r}: name another file with -o")
+    compiled = compile_module(
+        module, output, options, [progress], name=model_name(args.model), tell=progress.tell
+    )
+    progress.clear()
     seconds = time.perf_counter() - start
     size = os.path.getsize(output) / 2**20
     target = compiled.manifest["target"]["name"]
@@ -70,9 +88,7 @@ def _print_remarks(remarks: list[Any], wanted: bool) -> None:
 def _verify(path: str, reference: Op, file: str) -> int:
     """Prints, for each output, the largest difference between interpreter and library."""
     model = load(path)
-    arrays = load_array(file)
-    named = arrays if isinstance(arrays, dict) else {model.inputs[0].name: arrays}
-    inputs = in_order(named, model.inputs)
+    inputs = in_order(read_inputs([file], model.inputs), model.inputs)
     want = Interpreter(reference).run(inputs)
     got = model.run(dict(zip((s.name for s in model.inputs), inputs, strict=True)))
     worst = 0.0

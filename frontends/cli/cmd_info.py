@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from typing import Any
 
-from ...runtime.artifact import read_manifest
+from ...runtime.artifact import manifest_of
 from ...runtime.errors import Error
 
 
@@ -36,7 +36,7 @@ def _manifest(path: str) -> dict[str, Any] | None:
                 return None
     except OSError as e:
         raise Error(f"cannot read {path!r}: {e.strerror}") from e
-    return json.loads(read_manifest(path).rstrip(b"\0"))
+    return manifest_of(path)
 
 
 def _shape(row: dict[str, Any]) -> str:

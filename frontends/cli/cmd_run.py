@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
-
 from ...runtime import load
-from .arrays import read_inputs, split_outputs
+from .arrays import array_text, read_inputs, save_array, split_outputs
+from .options import positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", action="append", default=[], metavar="NAME=FILE", help="where to save a result"
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads to use")
+    parser.add_argument("--threads", type=positive, metavar="N", help="threads to use")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,9 +26,8 @@ def run(args: argparse.Namespace) -> int:
     results = model.run(read_inputs(args.input, model.inputs), outputs=list(wanted) or None)
     for name, array in results.items():
         if name in wanted:
-            np.save(wanted[name], array)
+            save_array(wanted[name], array)
             print(f"{name}: {array.dtype}{list(array.shape)} -> {wanted[name]}")
         else:
-            text = np.array2string(array, threshold=20, precision=6)
-            print(f"{name}: {array.dtype}{list(array.shape)}\n{text}")
+            print(f"{name}: {array.dtype}{list(array.shape)}\n{array_text(array)}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -59,18 +60,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = next(m for n, m, _ in COMMANDS if n == parsed.command)
     run: Callable[[argparse.Namespace], int] = import_module(module, __package__).run
     try:
-        return run(parsed)
-    except Error as e:
-        return _fail(parsed, e)
+        code = run(parsed)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads our output has seen enough: drop what is left of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return 0
+    except Exception as e:
+        return _fail(parsed, e)
 
 
-def _fail(args: argparse.Namespace, e: Error) -> int:
+def _fail(args: argparse.Namespace, e: Exception) -> int:
     if args.debug:
         traceback.print_exc()
-    else:
-        print(f"netwright {args.command}: {e}", file=sys.stderr)
+        return 1
+    text = str(e)
+    if not isinstance(e, Error):
+        text = f"internal error, {type(e).__name__}: {e}; --debug shows where, please report it"
+    print(f"netwright {args.command}: {text}", file=sys.stderr)
     return 1

@@ -12,10 +12,20 @@ def flag_of(name: str, metadata: Any) -> str:
     return str(metadata.get("flag") or "--" + name.replace("_", "-"))
 
 
-def add_option_arguments(parser: argparse.ArgumentParser, skip: tuple[str, ...] = ()) -> None:
-    """One flag for each option, with its documentation."""
+def positive(text: str) -> int:
+    """The type of flags that count something."""
+    n = int(text)
+    if n < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 up, received {n}")
+    return n
+
+
+def add_option_arguments(
+    parser: argparse.ArgumentParser, only: tuple[str, ...] = (), skip: tuple[str, ...] = ()
+) -> None:
+    """One flag for each option, or for each of `only`, with its documentation."""
     for f in option_fields():
-        if f.name in skip:
+        if f.name in skip or (only and f.name not in only):
             continue
         flag, doc = flag_of(f.name, f.metadata), f.metadata["doc"]
         if isinstance(f.default, bool):
@@ -26,7 +36,7 @@ def add_option_arguments(parser: argparse.ArgumentParser, skip: tuple[str, ...] 
                 flag, dest=f.name, action="append", metavar=f.metadata["metavar"], default=[], help=doc
             )
         else:
-            kind = int if "int" in str(f.type) else str
+            kind = positive if "int" in str(f.type) else str
             parser.add_argument(
                 flag, dest=f.name, type=kind, metavar=f.metadata["metavar"], default=f.default, help=doc
             )

@@ -39,6 +39,7 @@ def inline(
     given = {k: resolve(v, c.scope.attrs) for k, v in attrs.items()}
     scope = FunctionScope(
         nodes=surgery.index_nodes(function.nodes, where),
+        where=where,
         prefix=f"{c.name}/{part}",
         attrs=given,
         callers=(*c.scope.callers, name),

@@ -81,7 +81,7 @@ class Importer:
     def run(self, given: Sequence[Given], outputs: Sequence[Ref] | None, batch: int | None = None) -> Op:
         """The module. Without `outputs`: what nothing consumes."""
         ends = outputs if outputs is not None else self._ends()
-        scope = Scope(self.nodes, fed={g.ref: _NO_VALUE for g in given})
+        scope = Scope(self.nodes, self.where, fed={g.ref: _NO_VALUE for g in given})
         inside = [ref[0] for ref in ends if ref not in scope.fed]
         needed = surgery.prune(self.nodes, inside, scope.source(), self.where)
         arguments = [*given, *(Given((n.name, 0)) for n in needed if n.op in ALWAYS_INPUTS)]
@@ -92,7 +92,8 @@ class Importer:
         func, block = new_function(module, "main", [(tensor_name(ref), t) for ref, t in kinds])
         values = dict(zip((ref for ref, _ in kinds), block.args, strict=True))
         scope.fed = {ref: t if isinstance(t, Missing) else values[ref] for ref, t in types.items()}
-        body = [n for n in needed if (n.name, 0) not in scope.fed or n.op not in PLACEHOLDERS]
+        scope.values = {ref[0]: (v,) for ref, v in scope.fed.items() if self.nodes[ref[0]].op in PLACEHOLDERS}
+        body = [n for n in needed if n.name not in scope.values]
         self.convert_all(scope, body, scope.source(), Builder(block))
         refs = outputs if outputs is not None else [r for end in ends for r in self._unconsumed(scope, end)]
         results = [(tensor_name(ref), self.use(self._output(scope, ref))) for ref in refs]
@@ -139,7 +140,7 @@ class Importer:
         """Converts nodes of a scope, which come in file order, each after its inputs."""
         listed = list(nodes)
         self.spend(len(listed))
-        for node in surgery.in_order(listed, source, self.where):
+        for node in surgery.in_order(listed, source, scope.where):
             scope.values[node.name] = self._convert(scope, node, builder)
 
     def _convert(self, scope: Scope, node: Node, builder: Builder) -> Results:

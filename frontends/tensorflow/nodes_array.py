@@ -35,6 +35,12 @@ def identity(c: Context, x: Value) -> Value:
     return x
 
 
+@converts("Assert", "NoOp", lazy=True)
+def nothing(c: Context, *xs: object) -> Sequence[Value]:
+    """Left out."""
+    return ()
+
+
 @converts("IdentityN")
 def identity_n(c: Context, *xs: Value) -> Sequence[Value]:
     """Left out."""

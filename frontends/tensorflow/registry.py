@@ -31,8 +31,6 @@ FAMILIES = (
 
 ALWAYS_INPUTS = ("Placeholder", "PlaceholderV2")
 PLACEHOLDERS = (*ALWAYS_INPUTS, "PlaceholderWithDefault")
-#: nodes without results that matter; control edges to them are ignored like all others
-IGNORED = ("Assert", "NoOp")
 
 Convert = Callable[..., Any]
 
@@ -102,12 +100,11 @@ def load_converters() -> dict[str, Converter]:
 
 def supported_ops() -> set[str]:
     """The TensorFlow op types that can be imported, at least in part."""
-    return {*load_converters(), *ALWAYS_INPUTS, *IGNORED}
+    return {*load_converters(), *ALWAYS_INPUTS}
 
 
 def support_matrix() -> dict[str, str]:
     """What is supported of each op type, in alphabetical order."""
     rows = {op: converter.doc for op, converter in load_converters().items()}
     rows.update(dict.fromkeys(ALWAYS_INPUTS, "An input of the module."))
-    rows.update(dict.fromkeys(IGNORED, "Left out."))
     return dict(sorted(rows.items()))

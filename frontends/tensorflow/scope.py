@@ -18,13 +18,14 @@ Results = Sequence[Result] | Missing
 
 @dataclass
 class Scope:
-    """The graph: its nodes, and the results of those that have been converted.
+    """The graph: its nodes, what messages call it, and the results of nodes that have been converted.
 
     `fed` holds the tensors that come from outside, `attrs` the attributes that stand for placeholders
     in a function's body, `callers` the functions being inlined around it.
     """
 
     nodes: Mapping[str, Node]
+    where: str
     prefix: str = ""
     attrs: Mapping[str, Any] = field(default_factory=dict)
     callers: tuple[str, ...] = ()
@@ -32,12 +33,12 @@ class Scope:
     values: dict[str, Results] = field(default_factory=dict)
 
     def source(self) -> Source:
-        """What `surgery` asks: which node an input comes from."""
-        fed = set(self.fed)
+        """What `surgery` asks: which node an input comes from, among those still to be converted."""
+        fed, done = set(self.fed), set(self.values)
 
         def source(text: str) -> str | None:
             ref = split_ref(text)
-            return None if ref in fed else ref[0]
+            return None if ref in fed or ref[0] in done else ref[0]
 
         return source
 

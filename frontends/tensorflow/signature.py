@@ -48,6 +48,9 @@ def parse_inputs(
             _parse_input(str(text), nodes) if shape is None else Given(split_ref(text), _sizes(text, shape))
         )
         check_exists(given.ref, nodes, where)
+        node = nodes[given.ref[0]]
+        if node.op in PLACEHOLDERS and given.ref[1]:
+            raise InputError(f"{where}: node {shorten(node.name)} ({node.op}) has no output {given.ref[1]}")
         if given.ref in found:
             raise InputError(f"input {tensor_name(given.ref)!r} is named twice")
         found[given.ref] = given

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...runtime.errors import FormatError
 from .graphdef import Node
-from .registry import IGNORED, PLACEHOLDERS
+from .registry import PLACEHOLDERS
 from .wire import shorten
 
 Ref = tuple[str, int]
@@ -132,7 +132,7 @@ def default_outputs(nodes: Iterable[Node]) -> list[Node]:
     for node in listed:
         texts = list(data_inputs(node))
         consumed.update(split_ref(text)[0] for text in (texts[:1] if node.op == "Assert" else texts))
-    skipped = {*IGNORED, *PLACEHOLDERS, "Const"}
+    skipped = {*PLACEHOLDERS, "Assert", "Const", "NoOp"}
     return [node for node in listed if node.name not in consumed and node.op not in skipped]
 
 

@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from netwright.runtime import load
-from netwright.runtime.errors import BusyError, DTypeError, ExecutionError, InputError, ShapeError
+from netwright.runtime.errors import (
+    BusyError,
+    DTypeError,
+    ExecutionError,
+    InputError,
+    ShapeError,
+    UnsupportedError,
+)
 
 from ..helpers import build, check
 
@@ -174,7 +181,7 @@ def test_sizes_that_cannot_be_proved_equal_are_checked(tmp_path: Path) -> None:
     model = build(EQUAL, tmp_path)
     a = np.ones((4, 3), np.float32)
     np.testing.assert_array_equal(model(a, a), a + a)
-    with pytest.raises(ShapeError, match="sizes that must be equal differ: p == q, here 4 and 5"):
+    with pytest.raises(ShapeError, match="the sizes do not fit: p == q must hold, here 4 and 5"):
         model(a, np.ones((5, 3), np.float32))
 
 
@@ -198,3 +205,35 @@ def test_one_row_takes_the_guarded_variant(tmp_path: Path) -> None:
     loops = next(folder.glob("*_lower-loops.mlir")).read_text()
     assert "scf.index_switch" in loops
     check(text, tmp_path, [{"n": 1}, {"n": 2}, {"n": 9}])
+
+
+def test_a_window_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    """With an image size known at run time the check is made at entry, before anything is computed."""
+    text = """
+    module {
+      func.func @main(%x: tensor<?x?x5x1xf32> {graph.dims = ["n", "h", 5, 1]})
+          -> (tensor<?x?x2x1xf32> {graph.dims = ["n", "floordiv(h + 1, 2) - 1", 2, 1]}) {
+        %y = graph.max_pool2d(%x) {kernel = [3, 3], strides = [2, 2], requires = ["h - 3 >= 0"]} : tensor<?x?x2x1xf32>
+        func.return(%y)
+      }
+    }
+    """
+    model = check(text, tmp_path, [{"n": 1, "h": 3}, {"n": 2, "h": 8}])
+    with pytest.raises(ShapeError, match="the sizes do not fit: h - 3 >= 0 must hold, here -1 and 0"):
+        model(np.zeros((1, 2, 5, 1), np.float32))
+
+
+def test_signatures_that_tables_cannot_hold(tmp_path: Path) -> None:
+    text = """
+    module {{
+      func.func @main(%x: {0}) -> ({0}) {{
+        %y = graph.relu(%x) : tensor<{1}xf32>
+        func.return(%y)
+      }}
+    }}
+    """
+    with pytest.raises(UnsupportedError, match=r"input 'x' has a size 2\*n; give it a symbol of its own"):
+        build(text.format('tensor<?xf32> {graph.dims = ["2*n"], graph.name = "x"}', "?"), tmp_path)
+    deep = "x".join("1" * 9)
+    with pytest.raises(UnsupportedError, match="has rank 9; at most 8 is possible"):
+        build(text.format(f'tensor<{deep}xf32> {{graph.name = "x"}}', deep), tmp_path)

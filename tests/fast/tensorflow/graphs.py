@@ -47,7 +47,9 @@ def shape_proto(shape: Sequence[int | None]) -> Any:
 def tensor_proto(value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype == object:
-        return m.TensorProto(dtype=NUMBER["STRING"], tensor_shape=shape_proto(array.shape), string_val=array.ravel())
+        return m.TensorProto(
+            dtype=NUMBER["STRING"], tensor_shape=shape_proto(array.shape), string_val=array.ravel()
+        )
     number = type_number(array.dtype.name)
     return m.TensorProto(dtype=number, tensor_shape=shape_proto(array.shape), tensor_content=array.tobytes())
 
@@ -158,3 +160,18 @@ def result_shapes(module: Op) -> dict[str, list[str]]:
         str(attrs["graph.name"]): [str(d) for d in v.type.shape]  # type: ignore[union-attr]
         for v, attrs in zip(func.body.terminator.operands, func.res_attrs, strict=True)
     }
+
+
+X = placeholder("x", None, 4)
+IMAGE = placeholder("x", None, 8, 8, 4)
+KERNEL = const("w", np.zeros((3, 3, 4, 5), np.float32))
+
+
+def conv(**attrs: Any) -> Any:
+    """A Conv2D of IMAGE and KERNEL; attributes given as None are left out."""
+    attrs = {"strides": (1, 1, 1, 1), "padding": "SAME", **attrs}
+    return node("y", "Conv2D", "x", "w", **{k: v for k, v in attrs.items() if v is not None})
+
+
+def max_pool(**attrs: Any) -> Any:
+    return node("y", "MaxPool", "x", strides=(1, 1, 1, 1), padding="SAME", **attrs)

@@ -1,0 +1,164 @@
+"""Graphs that cannot be compiled: all obstacles at once, each with its nodes and the reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from netwright.frontends.tensorflow.importer import import_graph
+from netwright.runtime.errors import UnsupportedError
+
+from .graphs import IMAGE, KERNEL, Type, X, const, conv, graph, load, max_pool, node, placeholder
+
+
+def test_all_obstacles_are_listed_at_once():
+    data = graph(
+        X,
+        *(node(f"e{i}", "Erfinv", "x") for i in range(5)),
+        node("sum", "AddN", "e0", "e1", "e2", "e3", "e4"),
+        const("k", np.array([b"text"], object)),
+        node("join", "StringJoin", "k", "k"),
+        const("axis", [0]),
+        node("bn", "FusedBatchNormV3", "x", "x", "x", "x", "x"),
+        node("again", "Erfinv", "sum"),
+        node("y", "Sum", "again", "axis"),
+        node("z", "Neg", "bn"),
+    )
+    with pytest.raises(UnsupportedError) as caught:
+        load(data, outputs=["y", "z", "join"])
+    assert str(caught.value) == (
+        "<bytes>: expected nodes that can be compiled, found others:\n"
+        "  Const x 1 ('k'): data type string is not supported\n"
+        "  Erfinv x 6 ('e0', 'e1', 'e2', …): this op is not supported\n"
+        "  FusedBatchNormV3 x 1 ('bn'): is_training=true: export the model for inference\n"
+        "  StringJoin x 1 ('join'): this op is not supported"
+    )
+    assert caught.value.ops == ("Const", "Erfinv", "FusedBatchNormV3", "StringJoin")
+
+
+def test_unnamed_outputs_may_be_the_reason():
+    with pytest.raises(UnsupportedError, match="found others, or name the outputs you need"):
+        load(graph(X, node("a", "Erfinv", "x"), node("b", "Relu", "x")))
+
+
+@pytest.mark.parametrize(
+    ("op", "reason"),
+    [
+        ("Switch", "control flow of TensorFlow 1 is not supported"),
+        ("NextIteration", "control flow of TensorFlow 1 is not supported"),
+        ("VariableV2", "it holds or reads a variable: freeze the graph first"),
+        ("Bessel", "this op is not supported"),
+    ],
+)
+def test_reasons(op, reason):
+    with pytest.raises(UnsupportedError, match=f"{op} x 1 .'y'.: {reason}"):
+        load(graph(X, node("y", op, "x")))
+
+
+def test_loops_of_tensorflow_1_are_refused_by_name():
+    data = graph(
+        X,
+        node("enter", "Enter", "x"),
+        node("merge", "Merge", "enter", "next"),
+        node("next", "NextIteration", "body"),
+        node("body", "Relu", "merge"),
+        node("y", "Exit", "merge"),
+    )
+    with pytest.raises(UnsupportedError) as caught:
+        load(data)
+    assert caught.value.ops == ("Enter", "Exit", "Merge", "NextIteration")
+
+
+REFUSED = {
+    "a data format": (
+        IMAGE,
+        max_pool(ksize=(1, 2, 2, 1), data_format="NCHW_VECT_C"),
+        "data format 'NCHW_VECT_C' is not supported",
+    ),
+    "windows over channels": (
+        IMAGE,
+        max_pool(ksize=(1, 1, 1, 2)),
+        r"ksize \[1, 1, 1, 2\] beyond height and width is not supported",
+    ),
+    "strides over the batch": (
+        IMAGE,
+        KERNEL,
+        conv(strides=(2, 1, 1, 1)),
+        r"strides \[2, 1, 1, 1\] beyond height and width",
+    ),
+    "axes from data": (
+        X,
+        placeholder("a", 1, dtype="int32"),
+        node("y", "Sum", "x", "a"),
+        "operand 'axes' is computed at run time and must be known at compile time",
+    ),
+    "paddings from sizes": (
+        X,
+        node("s", "Shape", "x"),
+        node("p", "Pack", "s", "s"),
+        node("y", "Pad", "x", "p"),
+        "operand 'paddings' depends on sizes that are known only at run time",
+    ),
+    "backward slices": (
+        X,
+        const("b", [3]),
+        const("e", [0]),
+        const("s", [-1]),
+        node("y", "StridedSlice", "x", "b", "e", "s"),
+        "negative strides are not supported",
+    ),
+    "gathers in batches": (
+        X,
+        placeholder("i", None, 2, dtype="int32"),
+        const("a", 1),
+        node("y", "GatherV2", "x", "i", "a", batch_dims=1),
+        "batch_dims other than 0 are not supported",
+    ),
+    "a cast that cuts": (X, node("y", "Cast", "x", DstT=Type("float16"), Truncate=True), "Truncate=true"),
+    "complex numbers": (
+        X,
+        node("y", "Cast", "x", DstT=Type("complex64")),
+        "data type complex64 is not supported",
+    ),
+    "complex inputs": (
+        placeholder("c", 2, dtype="complex64"),
+        node("y", "Neg", "c"),
+        "data type complex64 is not supported",
+    ),
+    "integers of which there is no root": (
+        placeholder("i", 2, dtype="int32"),
+        node("y", "Sqrt", "i", T=Type("int32")),
+        "is not defined for int32",
+    ),
+    "products of two types": (
+        X,
+        placeholder("i", 4, 2, dtype="int8"),
+        node("y", "BatchMatMulV3", "x", "i", Tout=Type("int32")),
+        "a product of float32 and int8 as int32 is not supported",
+    ),
+    "comparisons of what does not broadcast": (
+        X,
+        placeholder("z", 3),
+        node("y", "Equal", "x", "z", incompatible_shape_error=False),
+        "comparing shapes that do not broadcast",
+    ),
+    "outputs for training": (
+        IMAGE,
+        const("s", np.ones(4, np.float32)),
+        node("bn", "FusedBatchNormV3", "x", "s", "s", "s", "s", is_training=False),
+        node("y", "Neg", "bn:5"),
+        "its outputs for training are not supported",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    *nodes, message = REFUSED[name]
+    with pytest.raises(UnsupportedError, match=message):
+        load(graph(*nodes), outputs=["y"])
+
+
+def test_too_many_nodes():
+    nodes = [X, *(node(f"r{i}", "Identity", f"r{i - 1}" if i else "x") for i in range(200_001))]
+    with pytest.raises(UnsupportedError, match="expected at most 200000 nodes"):
+        import_graph(graph(*nodes))
