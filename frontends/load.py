@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..compiler import kernels, ops  # noqa: F401 - importing registers the ops that IR text may hold
 from ..compiler.explain.dump import parse_dump, read_dump
 from ..compiler.ir.core import Op
 from ..compiler.ir.parser import parse_module

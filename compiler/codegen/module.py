@@ -12,6 +12,7 @@ from ..ir.core import Op
 from ..ir.dims import Dim, parse_dim
 from ..ir.parser import DIMS
 from ..ir.types import MemRefType
+from ..kernels.dialect_kern import as_dims
 from ..kernels.lower_loops import BLOCKS, entry_symbols
 from ..ops.base import split_requirement
 from ..ops.builtin import FuncOp, functions
@@ -115,7 +116,7 @@ def function_row(func: FuncOp) -> FunctionRow:
         tuple(inputs),
         tuple(outputs),
         tuple(entry_symbols(func)),
-        func.attributes["kern.arena"],
+        as_dims((func.attributes["kern.arena"],))[0],
         func.attributes["kern.requires"],
         bool(func.attributes["kern.writes"]),
     )

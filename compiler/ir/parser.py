@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from ...runtime.errors import Error, ParseError
 from .attribute_parser import AttributeParser, unescape
 from .attributes import Array, Attribute, SymbolRef
 from .core import Block, Op, Region, Value
-from .dims import Sym, parse_dim
+from .dims import parse_dim
 from .location import UNKNOWN, Location
 from .opdef import REGISTRY, coerce_attribute
-from .types import FunctionType, TensorType, Type
+from .types import FunctionType, MemRefType, TensorType, Type
 
 DIMS = "graph.dims"
 
@@ -311,16 +312,14 @@ class Parser(AttributeParser):
 def _named_dims(kind: Type, attributes: Mapping[str, Attribute]) -> Type:
     """The type with the symbols that the `graph.dims` attribute names."""
     dims = attributes.get(DIMS)
-    if dims is None or not isinstance(kind, TensorType):
+    if dims is None or not isinstance(kind, (TensorType, MemRefType)):
         return kind
     named = tuple(parse_dim(d) if isinstance(d, str) else d for d in dims)
     if len(named) != kind.rank or any(
         isinstance(old, int) and old != new for old, new in zip(kind.shape, named, strict=False)
     ):
         raise ParseError(f"{DIMS} = {list(map(str, named))} does not describe {kind}")
-    return TensorType(
-        tuple(n if isinstance(o, Sym) else o for o, n in zip(kind.shape, named, strict=True)), kind.dtype
-    )
+    return replace(kind, shape=named)
 
 
 def parse_module(text: str, filename: str = "<text>", resources: Mapping[str, Array] | None = None) -> Op:

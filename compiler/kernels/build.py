@@ -10,6 +10,7 @@ from ...runtime.spec import DType, f32, i32
 from ..ir.attributes import Number, SymbolRef
 from ..ir.core import Block, Builder, Op, Region, Value
 from ..ir.dims import Dim, Sym
+from ..ir.parser import DIMS
 from ..ir.types import FunctionType, MemRefType, ScalarType, Type, VectorType, index
 from ..ops.builtin import FuncOp, ReturnOp
 from . import dialect_arith as arith
@@ -19,7 +20,6 @@ from . import dialect_memory as mem
 Index: TypeAlias = int | Value
 
 SYMBOL = "kern.symbol"
-DIMS = "kern.dims"
 
 
 class LoopNest:

@@ -6,7 +6,7 @@ from typing import Any, Union
 
 from ...runtime.spec import DType
 from ..ir.attributes import Dense, SymbolRef
-from ..ir.dims import Dim, Sym
+from ..ir.dims import Dim, Sym, parse_dim
 from ..ir.opdef import Attr, DefinedOp, Operand, Variadic
 from ..ir.types import MemRefType, Type
 from .dialect_memory import memref
@@ -19,6 +19,7 @@ class Alloc(DefinedOp, name="kern.alloc"):
 
     shape = Attr(DimAttr)
     dtype = Attr(DType)
+    offset = Attr(Union[int, Sym], default=-1)  # type: ignore[arg-type]
 
     def infer(self) -> tuple[Type, ...]:
         return (MemRefType(self.shape, self.dtype),)
@@ -63,20 +64,50 @@ class KernView(DefinedOp, name="kern.view", traits={"pure"}):
 class Kernel(DefinedOp, name="kern.kernel", traits={"isolated"}):
     """One kernel, shared by all calls that need the same code.
 
-    `inputs` and `outputs` are its buffers in terms of its own `symbols`; `params` are the family's literals
-    (strides, tile, split, …). The region, if any, is the pointwise computation on each result element.
+    `reads` and `writes` describe its buffers in terms of its own `symbols`; `params` are the family's
+    literals (strides, tile, split, …). The region, if any, is the pointwise computation on each result element.
     """
 
     sym_name = Attr(str)
     family = Attr(str)
     algorithm = Attr(str)
-    inputs = Attr(tuple[MemRefType, ...])
-    outputs = Attr(tuple[MemRefType, ...])
+    reads = Attr(tuple[dict[str, Any], ...])
+    writes = Attr(tuple[dict[str, Any], ...])
     symbols = Attr(tuple[str, ...])
     params = Attr(dict[str, Any])
 
+    @property
+    def inputs(self) -> tuple[MemRefType, ...]:
+        return tuple(described_buffer(d) for d in self.reads)
+
+    @property
+    def outputs(self) -> tuple[MemRefType, ...]:
+        return tuple(described_buffer(d) for d in self.writes)
+
     def infer(self) -> tuple[Type, ...]:
         return ()
+
+
+def describe_buffer(t: MemRefType) -> dict[str, Any]:
+    """A buffer's type as an attribute; the text of a type would lose the names of its sizes."""
+    out: dict[str, Any] = {"dtype": t.dtype, "shape": _texts(t.shape)}
+    if t.strides is not None:
+        out["strides"] = _texts(t.strides)
+    return out
+
+
+def described_buffer(d: dict[str, Any]) -> MemRefType:
+    strides = d.get("strides")
+    return MemRefType(as_dims(d["shape"]), d["dtype"], None if strides is None else as_dims(strides))
+
+
+def _texts(dims: tuple[Dim, ...]) -> tuple[int | str, ...]:
+    return tuple(d if isinstance(d, int) else str(d) for d in dims)
+
+
+def as_dims(texts: tuple[int | str | Sym, ...]) -> tuple[Dim, ...]:
+    """Dimensions from an attribute that may have been text."""
+    return tuple(parse_dim(t) if isinstance(t, str) else t for t in texts)
 
 
 class KernCall(DefinedOp, name="kern.call"):

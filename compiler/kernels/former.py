@@ -26,7 +26,7 @@ from ..ops.constant import Constant
 from ..ops.control import Yield
 from ..target import Target
 from .body import signless
-from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernView
+from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernView, describe_buffer
 from .dialect_memory import memref
 
 #: a task should be worth about this long
@@ -76,8 +76,7 @@ class Kernels:
 
     def share(self, kernel: Kernel) -> str:
         """The name of this kernel or of an equal one that is there already."""
-        types = [(t.shape, t.strides, t.dtype.name) for t in (*kernel.inputs, *kernel.outputs)]
-        key = f"{types}{print_op(kernel, locations=False, names=False)}"
+        key = print_op(kernel, locations=False, names=False)
         if key not in self.by_key:
             digest = hashlib.sha256(key.encode()).hexdigest()[:8]
             name = f"{kernel.family}_{digest}"
@@ -183,8 +182,8 @@ class Former:
             sym_name="",
             family=family,
             algorithm=algorithm,
-            inputs=tuple(_kernel_type(memref(v), env) for v in buffers),
-            outputs=tuple(_kernel_type(memref(v), env) for v in outputs),
+            reads=tuple(describe_buffer(_kernel_type(memref(v), env)) for v in buffers),
+            writes=tuple(describe_buffer(_kernel_type(memref(v), env)) for v in outputs),
             symbols=tuple(f"s{i}" for i in range(len(names))),
             params={k: _rename(v, env) for k, v in (params or {}).items()},
             regions=[Region(_body(group, extras, env))] if group and _has_body(group) else [],

@@ -9,6 +9,7 @@ from ...runtime.errors import UnsupportedError
 from ...runtime.spec import i8
 from ..ir.core import Block, Op, Region, Value
 from ..ir.dims import Sym
+from ..ir.parser import DIMS
 from ..ir.passes import Pass, PassContext
 from ..ir.types import FunctionType, MemRefType, Type, index
 from ..ops.builtin import FuncOp, functions
@@ -62,7 +63,7 @@ class _MainLowering:
         buffers = [a.type for a in func.body.args]
         types: list[Type] = [*buffers, *(block_type(n) for n in BLOCKS), *[index] * (len(self.symbols) + 1)]
         hints = [a.hint for a in func.body.args] + [*BLOCKS, *self.symbols, "threads"]
-        attrs = [*func.arg_attrs, *({} for _ in BLOCKS), *({SYMBOL: s} for s in self.symbols), {}]
+        attrs = [*func.arg_attrs, *({DIMS: (n,)} for n in BLOCKS), *({SYMBOL: s} for s in self.symbols), {}]
         kept = {k: v for k, v in func.attributes.items() if k.startswith(("kern.", "graph."))}
         new = FuncOp(
             regions=[Region(Block(types, hints))],

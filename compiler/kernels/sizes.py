@@ -7,7 +7,7 @@ from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_arith as arith
 from .body import signless
-from .dialect_kern import Kernel
+from .dialect_kern import Kernel, as_dims
 from .family import KernelBuilder, lowers
 
 
@@ -16,7 +16,7 @@ def lower_sizes(kernel: Kernel, target: Target) -> FuncOp:
     b = KernelBuilder(kernel)
     out: MemRefType = kernel.outputs[0]
     y = b.reinterpret(b.outputs[0], (len(kernel.params["value"]),), (1,))
-    for i, d in enumerate(kernel.params["value"]):
+    for i, d in enumerate(as_dims(kernel.params["value"])):
         number = b(
             arith.CONVERSIONS["index_cast"], b.idx(b.dim(d)), result_types=[ScalarType(signless(out.dtype))]
         )

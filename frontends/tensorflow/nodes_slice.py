@@ -26,7 +26,7 @@ def cut(
     steps: Sequence[int] = (),
     equal: Sequence[Equal] = (),
 ) -> Value:
-    """x[start:stop:step] on every axis."""
+    """x[start:stop:step] on every axis; what cannot be proved of the positions is checked at run time."""
     steps = tuple(steps) or (1,) * len(starts)
     y = c.make(Slice, x, starts=tuple(starts), stops=tuple(stops), steps=steps)
     for a, b in equal:
@@ -85,7 +85,7 @@ def pieces(c: Context, x: Value, axis: int, sizes: Sequence[Dim]) -> list[Value]
     total = sum(sizes)
     if total != size and isinstance(total - size, int):
         raise Malformed(f"expected sizes that make up {size}, found {dims_text(tuple(sizes))}")
-    equal = [(total, size), *((dim_max(d, 0), d) for d in sizes if not at_least(d, 0))]
+    equal = [(total, size)]
     start: Dim = 0
     found: list[Value] = []
     for d in sizes:
@@ -116,14 +116,7 @@ def slice_(c: Context, x: Value, begin: Value, size: Value) -> Value:
     if not len(starts) == len(sizes) == len(shape):
         raise Malformed(f"expected {len(shape)} positions and sizes, found {len(starts)} and {len(sizes)}")
     stops = [whole if d == -1 else b + d for b, d, whole in zip(starts, sizes, shape, strict=True)]
-    equal: list[Equal] = []
-    for b, d, stop, whole in zip(starts, sizes, stops, shape, strict=True):
-        for low in (b, stop - b, whole - stop):
-            if isinstance(low, int) and low < 0:
-                raise Malformed(f"expected a slice of {whole} elements, found {b} with size {d}")
-            if not at_least(low, 0):
-                equal.append((dim_max(low, 0), low))
-    return cut(c, x, starts, stops, equal=equal)
+    return cut(c, x, starts, stops)
 
 
 @dataclass
@@ -145,12 +138,11 @@ def strided_slice(c: Context, x: Value, begin: Value, end: Value, strides: Value
     ranges, layout = _dense(c, tensor(x).rank, *given)
     starts: list[Dim] = []
     stops: list[Dim] = []
-    equal: list[Equal] = []
     for r, size in zip(ranges, tensor(x).shape, strict=True):
-        start, stop = _single(r, size, equal) if r.single else _bounds(r, size)
+        start, stop = _single(r, size) if r.single else _bounds(r, size)
         starts.append(start)
         stops.append(stop)
-    y = cut(c, x, starts, stops, [r.step for r in ranges], equal)
+    y = cut(c, x, starts, stops, [r.step for r in ranges])
     shape = tensor(y).shape
     return c.reshape(y, [1 if axis is None else shape[axis] for axis in layout])
 
@@ -194,14 +186,11 @@ def _range(bits: set[str], begin: Dim, end: Dim, step: Dim) -> Range:
     return Range(None if "begin" in bits else begin, None if "end" in bits else end, step)
 
 
-def _single(r: Range, size: Dim, equal: list[Equal]) -> tuple[Dim, Dim]:
-    """The bounds of one position; that it is inside is checked at run time where it cannot be proved."""
+def _single(r: Range, size: Dim) -> tuple[Dim, Dim]:
+    """The bounds of one position."""
     at = _from_front(r.begin if r.begin is not None else 0, size)
-    for low in (at, size - at - 1):
-        if isinstance(low, int) and low < 0:
-            raise Malformed(f"expected a position within {size} elements, found {r.begin}")
-        if not at_least(low, 0):
-            equal.append((dim_max(low, 0), low))
+    if any(isinstance(low, int) and low < 0 for low in (at, size - at - 1)):
+        raise Malformed(f"expected a position within {size} elements, found {r.begin}")
     return at, at + 1
 
 
