@@ -94,10 +94,21 @@ def run_passes(
     return context
 
 
-def check_complete(pipeline: Sequence[Pass]) -> None:
-    """Raises OptionError when a pipeline lacks a pass that a library cannot be made without."""
+def check_complete(pipeline: Sequence[Pass], module: Op) -> None:
+    """Raises OptionError when a pipeline lacks a pass that a library cannot be made without.
+
+    The module of a dump may have gone through some of them.
+    """
+    planned = "kern.weights" in module.attributes
+    kern = any(op.name.startswith("kern.") for op in module.walk())
+    done = {FormKernels: kern or planned, PlanMemory: planned, LowerLoops: planned and not kern}
     names = [p.name for p in pipeline]
-    missing = [p.name for p in (FormKernels, PlanMemory, LowerLoops) if p.name not in names]
+    if again := [p.name for p, is_done in done.items() if is_done and p.name in names]:
+        rest = ",".join(f"{p.level}({p.name})" for p, is_done in done.items() if not is_done)
+        raise OptionError(
+            f"this IR has been through {again[0]}: give the passes that are left, --pipeline '{rest}'"
+        )
+    missing = [p.name for p, is_done in done.items() if not is_done and p.name not in names]
     if missing:
         raise OptionError(
             f"the pipeline {pipeline_text(pipeline) or '()'!r} makes no library: it lacks {', '.join(missing)}; "
@@ -137,7 +148,7 @@ def compile_module(
     target = resolve_target(options.target)
     step = Steps(tell)
     pipeline = pass_manager(options).plan()
-    check_complete(pipeline)
+    check_complete(pipeline, module)
     own, dump = observers_for(options)
     with step("passes"):
         context = run_passes(module, options, target, [*own, *observers])

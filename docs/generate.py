@@ -71,7 +71,8 @@ def ops_page() -> str:
     files: dict[ModuleType, list[str]] = {}
     for name, cls in sorted(REGISTRY.items()):
         module = inspect.getmodule(cls)
-        if name.startswith("graph.") and module is not None:
+        ours = module is not None and module.__name__.startswith("netwright.")
+        if name.startswith("graph.") and module is not None and ours:
             files.setdefault(module, []).append(op_row(name, cls))
     lines = [
         "# Graph ops",

@@ -211,13 +211,17 @@ def _bounds(r: Range, size: Dim) -> tuple[Dim, Dim]:
     stop = _clamp(r.end, size)
     begin = 0 if r.begin is None else r.begin
     same_side = at_least(begin, 0) == at_least(r.end, 0)
-    if at_least(stop - start, 0) or (same_side and at_least(r.end - begin, 0)):
+    if at_least(stop - start, 0) or (same_side and at_least(r.end - begin, 0)) or (start, r.end) == (0, -1):
         return start, stop
     return start, dim_max(start, stop)
 
 
 def _clamp(position: Dim, size: Dim) -> Dim:
+    """A position cut to size. Where that makes a difference for an empty tensor alone, as in `x[1:]`, the
+    formula stays simple, and the check at run time keeps empty tensors out."""
     at = _from_front(position, size)
+    if isinstance(size, Sym) and position in (1, -1):
+        return at
     if not isinstance(at, Sym) and not isinstance(size, Sym):
         return max(0, min(at, size))
     if at_least(position, 0):

@@ -1,11 +1,14 @@
 """netwright opt: single passes over files of a dump, both forms, pipes."""
 
+import itertools
 from pathlib import Path
 
+import netwright as nw
+import numpy as np
 import pytest
 from netwright.frontends.load import load_model
 
-from .conftest import MODEL, Run
+from .conftest import INPUT, MODEL, Run
 
 
 def _text(done: object) -> str:
@@ -30,8 +33,25 @@ def test_the_kern_and_loops_levels(run: Run, digits: Path) -> None:
     assert _text(run("opt", fused, "--pass", "form-kernels")) == by_name["form-kernels"].read_text()
     done = run("opt", fused, "--pipeline", "kern(form-kernels,plan-memory),loops(lower-loops)")
     assert _text(done) == by_name["lower-loops"].read_text()
+    for earlier, later in itertools.pairwise(("form-kernels", "plan-memory", "lower-loops")):
+        assert _text(run("opt", by_name[earlier], "--pass", later)) == by_name[later].read_text()
     for p in dumps:
         assert _text(run("opt", p)) == p.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"), [("plan-memory", "loops(lower-loops)"), ("lower-loops", ""), ("fold-batch-norm", None)]
+)
+def test_every_level_of_a_dump_compiles(
+    run: Run, digits: Path, tmp_path: Path, name: str, rest: str | None
+) -> None:
+    (file,) = (digits / "dumps").glob(f"??_{name}.mlir")
+    _text(run("compile", file, "-o", "m.so", *(() if rest is None else ("--pipeline", rest))))
+    x = np.load(INPUT)
+    np.testing.assert_array_equal(nw.load(tmp_path / "m.so")(x), nw.load(digits / "digits.so")(x))
+    if rest is not None:
+        done = run("compile", file, "-o", "m.so")
+        assert done.returncode == 1 and f"give the passes that are left, --pipeline '{rest}'" in done.stderr
 
 
 @pytest.mark.parametrize("flag", ["--generic", "--no-locations", "--target=x86-64"])
