@@ -36,6 +36,8 @@ def test_the_commands_print_what_stands_there(tmp_path: Path) -> None:
         command = command.partition("pip install -q . && ")[2] or command
         done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        clean = [re.sub(r"for \S+, compiled in [\d.]+ s|-?\d+\.\d+e[+-]\d+", "", t) for t in (done.stdout, shown)]
+        clean = [
+            re.sub(r"for \S+, compiled in [\d.]+ s|-?\d+\.\d+e[+-]\d+", "", t) for t in (done.stdout, shown)
+        ]
         assert clean[0].split() == clean[1].split()
         np.testing.assert_allclose(_numbers(done.stdout), _numbers(shown), rtol=1e-3)

@@ -97,7 +97,9 @@ def test_default_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_lesser_targets_say_what_they_lack(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="unknown target 'pentium'; targets: native, x86-64, x86-64-v3, x86-64-v4"):
+    with pytest.raises(
+        OptionError, match="unknown target 'pentium'; targets: native, x86-64, x86-64-v3, x86-64-v4"
+    ):
         compile_module(graph(_net, [tensor(n, 9, 9, 4)]), tmp_path / "m.so", CompileOptions(target="pentium"))
 
 
