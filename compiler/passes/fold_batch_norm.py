@@ -33,7 +33,7 @@ MOST_DEVIATIONS = 16
 
 @dataclass(frozen=True)
 class FoldBatchNorm(Pass):
-    """conv2d or matmul → batch_norm, or mul and add by channel  becomes one with scaled weights and a bias;
+    """conv2d or matmul → batch_norm (or mul and add by channel)  becomes one with scaled weights and a bias;
     a batch_norm elsewhere becomes mul and add."""
 
     name = "fold-batch-norm"
