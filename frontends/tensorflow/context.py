@@ -9,7 +9,7 @@ import numpy as np
 
 from ...compiler.ir.attributes import Array, Dense
 from ...compiler.ir.core import Block, Builder, Op, Value
-from ...compiler.ir.dims import Dim, Sym
+from ...compiler.ir.dims import Dim, Sym, product
 from ...compiler.ir.location import Location
 from ...compiler.ir.types import TensorType
 from ...compiler.ops.base import GraphOp, dims_text, tensor
@@ -20,7 +20,7 @@ from ...runtime.spec import DType, bf16
 from .folding import fold, is_small, is_unwieldy, known_array
 from .graphdef import FuncRef, Node, Placeholder
 from .registry import Malformed, Refused
-from .tensors import OtherType, Tensor
+from .tensors import MOST_DIMENSIONS, OtherType, Tensor
 from .wire import shorten
 
 if TYPE_CHECKING:
@@ -142,16 +142,48 @@ class Context:
 
     def make(self, cls: type[Op], *operands: Value, **attributes: Any) -> Value:
         """The result of a new op in this node's name; a known size is folded at once."""
+        self._spend(operands)
         op = self.builder.create(cls, *operands, **attributes)
         op.result.hint = self.name
         kind = op.result.type
         if isinstance(kind, TensorType):
-            check_extent(kind.shape)
+            self._check_extent(kind.shape)
         folded = fold(op) if isinstance(op, GraphOp) and op.operands else None
         if folded is None:
             return op.result
         op.erase()
         return folded
+
+    def _spend(self, operands: Sequence[Value]) -> None:
+        """Accounts for an op; one on long formulas of sizes takes more, up to their product."""
+        length = 0
+        for v in operands:
+            sizes = v.definer.value if isinstance(v.definer, Dims) else tensor(v).shape
+            length += sum(len(str(d)) for d in sizes if isinstance(d, Sym))
+        self.importer.spend(1 + length * length // 500)
+
+    def _check_extent(self, shape: Sequence[Dim]) -> None:
+        """Refuses shapes that no memory holds, and sizes that no sane graph computes."""
+        if len(shape) > MOST_DIMENSIONS:
+            raise Refused(f"a rank of {len(shape)} is not supported")
+        total = 1
+        for d in shape:
+            if not isinstance(d, Sym):
+                total *= d or 1
+            elif is_unwieldy(d):
+                self.importer.spend(2000)
+                raise Refused("one of its sizes is too complicated a formula")
+        if total > MOST_ELEMENTS:
+            raise Malformed(f"expected a tensor that fits in memory, found shape {dims_text(tuple(shape))}")
+
+    def count(self, shape: Sequence[Dim]) -> Dim:
+        """The number of elements of a shape."""
+        terms = 1
+        for d in shape:
+            terms *= len(d.terms) if isinstance(d, Sym) else 1
+        if terms > MOST_TERMS:
+            raise Refused("the number of its elements is too complicated a formula")
+        return product(shape)
 
     def constant(self, array: Array, dtype: DType) -> Value:
         """A constant that bears this node's name."""
@@ -178,11 +210,7 @@ class Context:
         if tensor(x).shape == tuple(shape):
             return x
         for dims in (tensor(x).shape, shape):
-            terms = 1
-            for d in dims:
-                terms *= len(d.terms) if isinstance(d, Sym) else 1
-            if terms > MOST_TERMS:
-                raise Refused("the number of its elements is too complicated a formula")
+            self.count(dims)
         return self.make(Reshape, x, shape=tuple(shape))
 
     def transpose(self, x: Value, permutation: Sequence[int]) -> Value:
@@ -193,15 +221,3 @@ class Context:
 def resolve(value: Any, attrs: Mapping[str, Any]) -> Any:
     """An attribute's value; in a function it may stand for an attribute of the call."""
     return attrs.get(value.name) if isinstance(value, Placeholder) else value
-
-
-def check_extent(shape: Sequence[Dim]) -> None:
-    """Refuses shapes that no memory holds, and sizes that no sane graph computes."""
-    total = 1
-    for d in shape:
-        if not isinstance(d, Sym):
-            total *= d or 1
-        elif is_unwieldy(d):
-            raise Refused("one of its sizes is too complicated a formula")
-    if total > MOST_ELEMENTS:
-        raise Malformed(f"expected a tensor that fits in memory, found shape {dims_text(tuple(shape))}")

@@ -23,13 +23,15 @@ from ...compiler.passes.symbolic_sizes import MOST_ELEMENTS, fold_sizes, is_cand
 from ...runtime.errors import ExecutionError
 
 MOST_STEPS = 64  # float ops that are evaluated for one result
-MOST_TEXT = 2000  # characters of one symbolic size; a graph that computes with larger ones is not sane
+MOST_TEXT = 1000  # characters of one symbolic size; a graph that computes with larger ones is not sane
 
 
 def fold(op: GraphOp) -> Value | None:
     """The result of `op` as a constant or `graph.dims` in front of it; None when it is no known size."""
     kind = op.result.type
-    if not isinstance(kind, TensorType) or kind.dtype.is_float or not is_small(kind):
+    if not isinstance(kind, TensorType) or kind.dtype.is_float:
+        return None
+    if not all(isinstance(v.type, TensorType) and is_small(v.type) for v in (op.result, *op.operands)):
         return None
     arrays = constants_of(op)
     builder = Builder.at(op)

@@ -6,6 +6,7 @@ is noted and stands as Missing among the values, so that all obstacles are repor
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -36,7 +37,7 @@ from .signature import Given, Symbols, parse_inputs, parse_outputs
 from .surgery import Ref, Source, tensor_name
 from .wire import shorten
 
-MOST_NODES = 200_000  # with functions inlined
+MOST_STEPS = 400_000  # nodes looked at and ops made, of some 20 microseconds each
 
 
 def import_graph(
@@ -65,7 +66,14 @@ def import_graph(
     nodes = surgery.index_nodes(graph.nodes, where)
     given = parse_inputs(inputs, nodes, where)
     refs = parse_outputs(outputs, nodes, where) if outputs else None
-    return Importer(graph, nodes, where).run(given, refs, batch)
+    # What is made here stays: looking for garbage among it would take a quarter of the time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return Importer(graph, nodes, where).run(given, refs, batch)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class Importer:
@@ -76,7 +84,7 @@ class Importer:
         self.nodes = nodes
         self.where = where
         self.obstacles = Obstacles()
-        self.converted = 0
+        self.steps = MOST_STEPS
 
     def run(self, given: Sequence[Given], outputs: Sequence[Ref] | None, batch: int | None = None) -> Op:
         """The module. Without `outputs`: what nothing consumes."""
@@ -128,12 +136,13 @@ class Importer:
 
     # Nodes.
 
-    def spend(self, nodes: int) -> None:
-        """Accounts for nodes looked at; a graph of more than the limit would take too long."""
-        self.converted += nodes
-        if self.converted > MOST_NODES:
+    def spend(self, steps: int) -> None:
+        """Accounts for work: a graph may not take longer than any sane one does."""
+        self.steps -= steps
+        if self.steps < 0:
             raise UnsupportedError(
-                f"{self.where}: expected at most {MOST_NODES} nodes with functions inlined, found more"
+                f"{self.where}: expected a graph of at most some {MOST_STEPS // 2} nodes with functions "
+                "inlined, found a larger one"
             )
 
     def convert_all(self, scope: Scope, nodes: Iterable[Node], source: Source, builder: Builder) -> None:

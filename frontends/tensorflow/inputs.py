@@ -13,7 +13,7 @@ from .graphdef import Node
 from .registry import PLACEHOLDERS, Missing
 from .signature import Given, GivenShape, Symbols, merge_shapes
 from .surgery import Ref, tensor_name
-from .tensors import OtherType
+from .tensors import MOST_DIMENSIONS, OtherType
 from .wire import shorten
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class InputTypes:
         if shape is None:
             advice = f"give its shape, like --input {tensor_name(g.ref)}:?,224,224,3"
             return Missing(node.op, node.name, f"its rank is not known: {advice}")
+        if len(shape) > MOST_DIMENSIONS:
+            return Missing(node.op, node.name, f"a rank of {len(shape)} is not supported")
         return TensorType(self.symbols.dims(g.ref, shape, is_first), dtype)
 
     def _placeholder(self, node: Node) -> tuple[DType, GivenShape | None] | Missing:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...compiler.ir.core import Value
-from ...compiler.ir.dims import Dim, floordiv, product
+from ...compiler.ir.dims import Dim, Sym, floordiv
 from ...compiler.ops.base import dims_text, tensor
 from ...compiler.ops.shape import BroadcastTo, Concat, Gather, Pad
 from ...runtime.spec import DType, i32
@@ -17,7 +17,8 @@ from .nodes_reduce import normal_axes, normal_axis
 from .registry import Malformed, Refused, converts
 from .tensors import OtherType
 
-MOST_RANGE = 1 << 24  # elements of a Range
+MOST_RANGE = 1 << 20  # elements of a Range
+MOST_SYMBOLS = 100  # different sizes in one Concat
 
 
 @converts("Const")
@@ -72,7 +73,7 @@ def shape_n(c: Context, *xs: Value) -> Sequence[Value]:
 @converts("Size")
 def size(c: Context, x: Value) -> Value:
     """Like Shape."""
-    return c.dims([tensor(x).size], (), c.dtype("out_type", i32))
+    return c.dims([c.count(tensor(x).shape)], (), c.dtype("out_type", i32))
 
 
 @converts("Rank")
@@ -100,7 +101,7 @@ def solve(c: Context, x: Value, wanted: Sequence[Dim]) -> list[Dim]:
     if len(others) != len(wanted) - 1:
         raise Malformed(f"expected one -1 at most, found {dims_text(tuple(wanted))}")
     of = tensor(x)
-    rest, total = product(_sizes(others)), of.size
+    rest, total = c.count(_sizes(others)), c.count(of.shape)
     if rest == 0:
         raise Malformed(f"expected other sizes than 0 beside -1, found {dims_text(tuple(wanted))}")
     if isinstance(rest, int) and isinstance(total, int) and total % rest:
@@ -164,6 +165,8 @@ def concat_v1(c: Context, axis: Value, first: Value, *rest: Value) -> Value:
 
 def concat(c: Context, xs: Sequence[Value], axis: Value) -> Value:
     at = normal_axis(c.number(axis, "axis"), tensor(xs[0]).rank)
+    if len({d for v in xs for d in tensor(v).shape if isinstance(d, Sym)}) > MOST_SYMBOLS:
+        raise Refused(f"more than {MOST_SYMBOLS} different sizes that are known only at run time")
     return xs[0] if len(xs) == 1 else c.make(Concat, *xs, axis=at)
 
 
@@ -248,7 +251,9 @@ def range_(c: Context, start: Value, limit: Value, delta: Value) -> Value:
     dtype = tensor(start).dtype
     if tensor(limit).dtype != dtype or tensor(delta).dtype != dtype or dtype.name == "bf16":
         raise Refused(f"a range of {tensor(start)}, {tensor(limit)} and {tensor(delta)} is not supported")
-    return c.constant(_range(first[0], last[0], step[0], dtype), dtype)
+    values = _range(first[0], last[0], step[0], dtype)
+    c.importer.spend(values.size // 256)
+    return c.constant(values, dtype)
 
 
 def _named(start: Value, limit: Value, delta: Value) -> tuple[tuple[Value, str], ...]:

@@ -18,6 +18,8 @@ from .registry import Malformed, Missing, Refused, converts
 from .scope import Result, Results, missing_among
 from .surgery import data_inputs
 
+MOST_IDENTITIES = 16  # one behind the other, between an argument of a loop's body and its result
+
 
 def called(c: Context, key: str) -> tuple[Function, Mapping[str, object]]:
     """The function that an attribute names, and the attributes it is called with."""
@@ -85,7 +87,7 @@ def _texts(types: Sequence[object]) -> str:
 def while_(c: Context, *operands: Result) -> Results:
     """Each value that is carried from round to round keeps its type."""
     condition, body = called(c, "cond"), called(c, "body")
-    carried = [i for i in range(len(operands)) if not passed_through(body[0], i, len(operands))]
+    carried = carried_values(body[0], len(operands))
     missing = missing_among(c.importer.use(operands[i]) for i in carried)
     if missing is not None:
         return missing
@@ -138,14 +140,18 @@ def _type(v: Value) -> str:
     return str(kind)
 
 
-def passed_through(body: Function, index: int, count: int) -> bool:
-    """Whether a loop's body returns its argument `index` as it is."""
+def carried_values(body: Function, count: int) -> list[int]:
+    """Which arguments of a loop's body it does not return as they are."""
     if len(body.inputs) != count or len(body.outputs) != count:
         raise Malformed(f"expected {count} inputs and outputs of the loop's body, found others")
-    nodes = {n.name: n for n in body.nodes if n.op == "Identity"}
-    name = body.ret.get(body.outputs[index].name, "").partition(":")[0]
-    for _ in range(len(nodes) + 1):
-        if name not in nodes or name == body.inputs[index].name:
-            break
-        name = next(data_inputs(nodes[name]), "").partition(":")[0]
-    return name == body.inputs[index].name
+    identities = {n.name: next(data_inputs(n), "") for n in body.nodes if n.op == "Identity"}
+    carried: list[int] = []
+    for i, (given, returned) in enumerate(zip(body.inputs, body.outputs, strict=True)):
+        name = body.ret.get(returned.name, "").partition(":")[0]
+        for _ in range(MOST_IDENTITIES):
+            if name == given.name or name not in identities:
+                break
+            name = identities[name].partition(":")[0]
+        if name != given.name:
+            carried.append(i)
+    return carried

@@ -57,6 +57,7 @@ def split(c: Context, axis: Value, x: Value) -> Sequence[Value]:
     """Into equal pieces along a constant axis."""
     at = normal_axis(c.number(axis, "axis"), tensor(x).rank)
     count, size = c.integer("num_split"), tensor(x).shape[at]
+    c.importer.spend(max(count, 0))
     if count < 1 or (isinstance(size, int) and size % count):
         raise Malformed(f"expected a size that {count} equal pieces make up in axis {at}, found {tensor(x)}")
     piece = floordiv(size, count)
@@ -81,6 +82,7 @@ def split_v(c: Context, x: Value, sizes: Value, axis: Value) -> Sequence[Value]:
 
 def pieces(c: Context, x: Value, axis: int, sizes: Sequence[Dim]) -> list[Value]:
     """x cut into pieces that must make up the whole of one axis."""
+    c.importer.spend(len(sizes))
     size = tensor(x).shape[axis]
     total = sum(sizes)
     if total != size and isinstance(total - size, int):
@@ -101,6 +103,7 @@ def unpack(c: Context, x: Value) -> Sequence[Value]:
     count, shape = c.integer("num"), tensor(x).shape
     if isinstance(shape[at], int) and shape[at] != count:
         raise Malformed(f"expected size {count} in axis {at}, found {tensor(x)}")
+    c.importer.spend(max(count, 0))
     rest = (*shape[:at], *shape[at + 1 :])
     return [c.reshape(cut_axis(c, x, at, i, i + 1, [(shape[at], count)]), rest) for i in range(count)]
 

@@ -24,7 +24,7 @@ TF1_CONTROL_FLOW = frozenset(
     | {"NextIteration", "RefNextIteration", "ControlTrigger"}
 )
 
-MOST_SUGGESTED_FROM = 20_000  # names that are searched for similar ones
+MOST_SUGGESTED_FROM = 5000  # names that are searched for similar ones
 
 
 def split_ref(text: str) -> Ref:
@@ -139,7 +139,7 @@ def default_outputs(nodes: Iterable[Node]) -> list[Node]:
 def suggest(name: str, nodes: Iterable[str]) -> str:
     """`: did you mean …?` for a name that does not exist, or nothing."""
     names = list(nodes)
-    if len(names) > MOST_SUGGESTED_FROM or len(name) > 1000:
+    if len(names) > MOST_SUGGESTED_FROM or len(name) > 200:
         return ""
     close = get_close_matches(name, names, n=3)
     return f": did you mean {' or '.join(map(shorten, close))}?" if close else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from netwright.frontends.tensorflow import importer
 from netwright.frontends.tensorflow.importer import import_graph
 from netwright.runtime.errors import UnsupportedError
 
@@ -158,7 +159,50 @@ def test_refused(name):
         load(graph(*nodes), outputs=["y"])
 
 
-def test_too_many_nodes():
-    nodes = [X, *(node(f"r{i}", "Identity", f"r{i - 1}" if i else "x") for i in range(200_001))]
-    with pytest.raises(UnsupportedError, match="expected at most 200000 nodes"):
+def chain(count: int) -> bytes:
+    return graph(X, *(node(f"r{i}", "Relu", f"r{i - 1}" if i else "x") for i in range(count)))
+
+
+HUGE = {
+    "nodes": chain(1001),
+    "pieces": graph(placeholder("x", 4000), node("y", "Unpack", "x", num=4000)),
+    "numbers": graph(const("a", 0), const("b", 1 << 20), const("c", 1), node("y", "Range", "a", "b", "c")),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_graphs_that_would_take_too_long(name, monkeypatch):
+    assert import_graph(chain(900))
+    monkeypatch.setattr(importer, "MOST_STEPS", 2000)
+    with pytest.raises(
+        UnsupportedError, match="expected a graph of at most some 1000 nodes with functions inlined"
+    ):
+        import_graph(HUGE[name])
+
+
+def test_formulas_that_grow_without_measure():
+    shape = [None] * 8
+    data = graph(
+        *(placeholder(f"x{i}", *shape) for i in range(12)),
+        *(const(f"a{i}", i) for i in range(8)),
+        *(
+            node(f"c{i}", "ConcatV2", f"c{i - 1}" if i else "x0", *(f"x{k}" for k in range(1, 12)), f"a{i}")
+            for i in range(8)
+        ),
+        const("flat", [-1]),
+        node("y", "Reshape", "c7", "flat"),
+    )
+    with pytest.raises(UnsupportedError, match="the number of its elements is too complicated a formula"):
+        import_graph(data)
+
+
+def test_ranks_beyond_measure():
+    with pytest.raises(UnsupportedError, match="a rank of 65 is not supported"):
+        import_graph(graph(placeholder("x", *[1] * 65), node("y", "Relu", "x")))
+    nodes = [
+        X,
+        const("a", 0),
+        *(node(f"e{i}", "ExpandDims", f"e{i - 1}" if i else "x", "a") for i in range(90)),
+    ]
+    with pytest.raises(UnsupportedError, match="a rank of 65 is not supported"):
         import_graph(graph(*nodes))
