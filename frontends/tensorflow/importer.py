@@ -93,7 +93,6 @@ class Importer:
         inside = [ref[0] for ref in ends if ref not in scope.fed]
         needed = surgery.prune(self.nodes, inside, scope.source(), self.where)
         arguments = [*given, *(Given((n.name, 0)) for n in needed if n.op in ALWAYS_INPUTS)]
-        arguments = list({g.ref: g for g in reversed(arguments)}.values())[::-1]  # the user's come first
         types = InputTypes(self, Symbols(given, batch)).of(arguments)
         module = new_module()
         kinds = [(ref, t) for ref, t in types.items() if isinstance(t, TensorType)]

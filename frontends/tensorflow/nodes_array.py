@@ -113,7 +113,7 @@ def solve(c: Context, x: Value, wanted: Sequence[Dim]) -> list[Dim]:
 def squeeze(c: Context, x: Value) -> Value:
     """Axes that are named, or all of size 1 where all sizes are known."""
     of = tensor(x)
-    axes = normal_axes(c, c.integers("squeeze_dims", ()), of.rank)
+    axes = normal_axes(c.integers("squeeze_dims", ()), of.rank)
     if not axes:
         if not of.is_static:
             raise Refused("without axes it needs all sizes: which ones are 1 is known only at run time")

@@ -95,7 +95,7 @@ def while_(c: Context, *operands: Result) -> Results:
     blocks: list[Block] = []
     found: list[list[Result]] = []
     for part, (function, attrs) in (("cond", condition), ("body", body)):
-        block = Block((v.type for v in initial), (function.inputs[i].name for i in carried))
+        block = Block((v.type for v in initial), (body[0].inputs[i].name for i in carried))
         # What the body hands on unchanged is seen from inside; a constant stays a constant.
         arguments = list(operands)
         for i, v in zip(carried, block.args, strict=True):

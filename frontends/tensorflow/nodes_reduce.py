@@ -20,7 +20,7 @@ _REDUCTIONS: dict[str, type[Op]] = {
 def _reduction(cls: type[Op]) -> Convert:
     def convert(c: Context, x: Value, axes: Value) -> Value:
         """Over constant axes."""
-        chosen = normal_axes(c, c.numbers(axes, "axes"), tensor(x).rank)
+        chosen = normal_axes(c.numbers(axes, "axes"), tensor(x).rank)
         if not chosen:
             return x
         return c.make(cls, x, axes=chosen, keep_dims=c.flag("keep_dims", False))
@@ -32,7 +32,7 @@ for _op, _cls in _REDUCTIONS.items():
     converts(_op)(_reduction(_cls))
 
 
-def normal_axes(c: Context, axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
+def normal_axes(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
     """Axes counted from the front, in order."""
     found = sorted(normal_axis(a, rank) for a in axes)
     if len(set(found)) != len(found):

@@ -9,7 +9,23 @@ from hypothesis import strategies as st
 from netwright.frontends.tensorflow.importer import import_graph
 from netwright.runtime.errors import Error, FormatError, ShapeError
 
-from .graphs import IMAGE, KERNEL, Type, X, const, conv, graph, load, m, max_pool, node, ops, placeholder
+from .graphs import (
+    IMAGE,
+    KERNEL,
+    Func,
+    Type,
+    X,
+    const,
+    conv,
+    function,
+    graph,
+    load,
+    m,
+    max_pool,
+    node,
+    ops,
+    placeholder,
+)
 
 CONTRADICTING = {
     "a missing node": (
@@ -211,36 +227,79 @@ def test_deep_graphs_take_no_stack():
     assert len(ops(import_graph(graph(*nodes[::-1])))) == 20_000
 
 
-SEEDS = [nodes[:-1] for nodes in (*CONTRADICTING.values(), *SHAPES.values())]
-SEEDS += [
-    (X, const("b", [1]), const("e", [3]), const("s", [2]), node("y", "StridedSlice", "x", "b", "e", "s")),
-    (X, const("a", 1), const("s", [1, -1]), node("y", "SplitV", "x", "s", "a", num_split=2)),
-    (
-        X,
-        node("s", "Shape", "x"),
-        node("y", "Reshape", "x", "s"),
-        const("p", [1, 2]),
-        node("z", "Tile", "x", "p"),
-    ),
-    (IMAGE, max_pool(ksize=(1, 2, 2, 1))),
-]
-NAMES = st.sampled_from(["x", "y", "a", "b", "w", "x:1", "y:9", "^a", "p:0", "", "s", "i", "z"])
+def seeds() -> list[bytes]:
+    """Graphs of all kinds, sound and not."""
+    tables = (*CONTRADICTING.values(), *SHAPES.values())
+    found = [graph(*nodes) for *nodes, _ in tables]
+    found += [
+        graph(
+            X,
+            const("b", [1]),
+            const("e", [3]),
+            const("s", [2]),
+            node("y", "StridedSlice", "x", "b", "e", "s"),
+        ),
+        graph(X, const("a", 1), const("s", [1, -1]), node("y", "SplitV", "x", "s", "a", num_split=2)),
+        graph(
+            X,
+            node("s", "Shape", "x"),
+            node("y", "Reshape", "x", "s"),
+            const("p", [1, 2]),
+            node("z", "Tile", "x", "p"),
+        ),
+        graph(IMAGE, max_pool(ksize=(1, 2, 2, 1))),
+    ]
+    step = [const("one", 1), node("n", "AddV2", "i", "one:output:0"), node("y", "AddV2", "x", "x")]
+    library = [
+        function("body", ["i:int32", "x"], {"i_:int32": "n:z:0", "x_": "y:z:0"}, step),
+        function(
+            "test",
+            ["i:int32", "x"],
+            {"go:bool": "l:z:0"},
+            [const("k", 3), node("l", "Less", "i", "k:output:0")],
+        ),
+        function("branch", ["x"], {"r": "y:y:0"}, [node("y", "Relu", "x")]),
+    ]
+    both = {"then_branch": Func("branch"), "else_branch": Func("branch")}
+    found.append(
+        graph(
+            X,
+            placeholder("a", dtype="bool"),
+            const("i", 0),
+            node("w", "While", "i", "x", cond=Func("test"), body=Func("body")),
+            node("y", "If", "a", "w:1", **both),
+            node("z", "PartitionedCall", "y", f=Func("branch")),
+            functions=library,
+        )
+    )
+    return found
+
+
+SEEDS = seeds()
+OPS = sorted({n.op for seed in SEEDS for n in m.GraphDef.FromString(seed).node})
+NAMES = st.sampled_from(
+    ["i", "n:z:0", "y:z:0", "x", "y", "a", "b", "w", "x:1", "y:9", "^a", "p:0", "", "s", "i", "z"]
+)
 VALUES = st.one_of(
     st.integers(-3, 5).map(lambda i: m.AttrValue(i=i)),
     st.sampled_from(["SAME", "NCHW", "EXPLICIT"]).map(lambda s: m.AttrValue(s=s.encode())),
     st.lists(st.integers(-2, 4), max_size=8).map(lambda v: m.AttrValue(list=m.ListValue(i=v))),
     st.integers(0, 25).map(lambda t: m.AttrValue(type=t)),
     st.booleans().map(lambda b: m.AttrValue(b=b)),
+    st.sampled_from(["body", "test", "branch", "none"]).map(
+        lambda f: m.AttrValue(func=m.NameAttrList(name=f))
+    ),
 )
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.sampled_from(SEEDS), st.data())
-def test_damaged_graphs_end_in_an_error_of_ours(nodes, data):
-    message = m.GraphDef.FromString(graph(*nodes))
+def test_damaged_graphs_end_in_an_error_of_ours(seed, data):
+    message = m.GraphDef.FromString(seed)
+    nodes = [*message.node, *(n for f in message.library.function for n in f.node_def)]
     for _ in range(data.draw(st.integers(1, 3))):
-        victim = message.node[data.draw(st.integers(0, len(message.node) - 1))]
-        what = data.draw(st.integers(0, 4))
+        victim = data.draw(st.sampled_from(nodes))
+        what = data.draw(st.integers(0, 5))
         if what == 0 and victim.input:
             victim.input[data.draw(st.integers(0, len(victim.input) - 1))] = data.draw(NAMES)
         elif what == 1 and victim.attr:
@@ -249,8 +308,11 @@ def test_damaged_graphs_end_in_an_error_of_ours(nodes, data):
             del victim.attr[data.draw(st.sampled_from(sorted(victim.attr)))]
         elif what == 3:
             victim.input.append(data.draw(NAMES))
+        elif what == 4 and message.library.function:
+            f = data.draw(st.sampled_from(list(message.library.function)))
+            del (f.signature.input_arg if data.draw(st.booleans()) else f.signature.output_arg)[0]
         else:
-            victim.op = data.draw(st.sampled_from(sorted({n.op for seed in SEEDS for n in seed})))
+            victim.op = data.draw(st.sampled_from(OPS))
     try:
         load(message.SerializeToString())
     except Error as error:
