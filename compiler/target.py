@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..runtime.errors import OptionError
@@ -54,7 +54,8 @@ class Target:
 
     def describe(self) -> dict[str, str | int]:
         """For the manifest."""
-        return {"name": self.name, "triple": self.triple, "cpu": self.cpu, "vector_bytes": self.vector_bytes}
+        facts = ("name", "triple", "cpu", "vector_bytes", "registers", "l1", "l2", "l3")
+        return {f: getattr(self, f) for f in facts}
 
 
 _LINUX = "x86_64-unknown-linux-gnu"
@@ -111,8 +112,6 @@ def _cache_size(level: int, default: int) -> int:
 def resolve_target(name: str) -> Target:
     """The target `name`; `native` becomes the best one of this machine with its cache sizes."""
     if name == "native":
-        from dataclasses import replace
-
         base = TARGETS[native_name()]
         return replace(
             base, l1=_cache_size(1, base.l1), l2=_cache_size(2, base.l2), l3=_cache_size(3, base.l3)

@@ -45,7 +45,6 @@ class ParallelEmitter(ControlEmitter):
 
     def run_parallel(self, body: str, frame: str, count: str) -> None:
         """Calls the pool; with one task the body runs right here."""
-        self.declare("@nw.parallel", "")
         self.line(f"call void @nw.parallel(ptr @{body}, ptr {frame}, i64 {count}, ptr %team)")
 
     def _outline(self, op: Op, name: str, frame_type: str, outside: list[Value], symbols: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ...runtime.spec import DType, boolean
 from ..ir.core import Op, Value
-from ..ir.types import MemRefType, ScalarType, VectorType
+from ..ir.types import MemRefType, VectorType
 from ..kernels.dialect_memory import OuterProduct, Reduction, ShapeCast, TransferRead, TransferWrite
 from .emit_arith import ArithEmitter
 from .emit_core import Affine, Mem, Scalars, Vec, llvm_scalar
@@ -375,7 +375,3 @@ def _positions(at: list[Affine], axes: tuple[int, ...], shape: tuple[int, ...]) 
 
 def _lanes(start: int, count: int) -> str:
     return "<" + ", ".join(f"i32 {i}" for i in range(start, start + count)) + ">"
-
-
-def scalar_dtype(t: object) -> DType | None:
-    return t.dtype if isinstance(t, ScalarType) else None

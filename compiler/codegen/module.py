@@ -20,7 +20,7 @@ from ..ops.variable import Variable
 from ..target import Target
 from .emit_core import Affine, EmitterBase
 from .emitter import FunctionEmitter
-from .native import NativeModule
+from .native import NativeModule, text_bytes
 from .rt_pool import add_pool, declare_pool
 from .rt_run import add_run
 from .rt_session import add_sessions
@@ -77,15 +77,13 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
         *declare_pool(native),
         _manifest_text(text),
         native.text(),
-        *(d for d in declared.values() if d),
+        *declared.values(),
         *kernels,
     ]
     return Emitted("\n".join(parts), rows, variables)
 
 
 def _manifest_text(text: bytes) -> str:
-    from .native import text_bytes
-
     return (
         f'@nw.manifest = internal constant [{len(text) + 1} x i8] c"{text_bytes(text)}", section ".netwright"\n'
         'define ptr @nw_manifest() "target-cpu"="x86-64" nounwind {\n  ret ptr @nw.manifest\n}'

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ...runtime.spec import DType, boolean
 from ..ir.attributes import Number
-from ..ir.core import Op, Value
+from ..ir.core import Op
 from ..ir.opdef import Attr, DefinedOp, Operand
-from ..ir.types import IndexType, ScalarType, Type, VectorType
+from ..ir.types import ScalarType, Type, VectorType
 
 
 def element_dtype(t: Type) -> DType | None:
@@ -125,7 +125,3 @@ class Fma(DefinedOp, name="math.fma", traits={"pure"}):
 
     def infer(self) -> tuple[Type, ...]:
         return (self.x.type,)
-
-
-def is_index(v: Value) -> bool:
-    return isinstance(v.type, IndexType)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ir.attributes import Attribute, Raw, SymbolRef
-from ..ir.core import Block, Value
+from ..ir.core import Value
 from ..ir.opdef import Attr, DefinedOp, Operand, Variadic
 from ..ir.types import Type, index
 
@@ -113,7 +113,3 @@ class Call(DefinedOp, name="func.call"):
 
     def infer(self) -> tuple[Type, ...]:
         return ()
-
-
-def single_block(op: DefinedOp, region: int = 0) -> Block:
-    return op.regions[region].block

@@ -153,6 +153,8 @@ def form_while(f: Former, group: Group, convert: Convert) -> None:
     op = group.last
     if not isinstance(op, While):
         raise TypeError("a loop's group")
+    if op.limit:
+        raise refuse(op, f"a limit of {op.limit} rounds is not compiled yet")
     condition, body = (r.block for r in op.regions)
     carried = [f.result(r) for r in op.results]
     for buffer, v in zip(carried, op.initial, strict=True):

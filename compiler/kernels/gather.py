@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...runtime.abi import STATUS
 from ...runtime.spec import i64
 from ..ir.dims import product
 from ..ir.types import MemRefType, ScalarType
@@ -10,9 +11,6 @@ from ..target import Target
 from . import dialect_arith as arith
 from .dialect_kern import Kernel
 from .family import KernelBuilder, lowers
-
-#: the C ABI's status for a bad index
-STATUS_INDEX = 4
 
 
 @lowers("gather")
@@ -33,7 +31,7 @@ def lower_gather(kernel: Kernel, target: Target) -> FuncOp:
             raw = b(arith.CONVERSIONS[name], raw, result_types=[ScalarType(i64)])
         at = b(arith.CONVERSIONS["index_cast"], raw, result_types=[b.lo.type])
         with b.when(b.compare("uge", at, rows)):
-            b.report(STATUS_INDEX)
+            b.report(STATUS["INDEX"])
         with b.when(b.compare("ult", at, rows)), b.loop(0, columns, width) as c:
             b.write(b.read(x, [at, c.iv], (width,), (1,), False), y, [unit.iv, c.iv], (1,), False)
     return b.finish()

@@ -130,3 +130,11 @@ def test_wheel(tmp_path: Path) -> None:
         inside = {n for n in z.namelist() if not n.split("/")[0].endswith(".dist-info")}
     wanted = {"netwright/" + p.relative_to(ROOT).as_posix() for p in names if p.suffix == ".py"}
     assert inside == wanted | {"netwright/py.typed"}
+
+
+def test_one_version() -> None:
+    import netwright
+    from netwright.compiler.driver import VERSION
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == netwright.__version__ == VERSION

@@ -237,3 +237,14 @@ def test_signatures_that_tables_cannot_hold(tmp_path: Path) -> None:
     deep = "x".join("1" * 9)
     with pytest.raises(UnsupportedError, match="has rank 9; at most 8 is possible"):
         build(text.format(f'tensor<{deep}xf32> {{graph.name = "x"}}', deep), tmp_path)
+
+
+def test_a_limit_of_rounds_is_refused_not_forgotten(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="a limit of 5 rounds is not compiled yet") as e:
+        build(
+            WHILE.replace(
+                "}) : tensor<?x4xf32>, tensor<i32>", "}) {limit = 5} : tensor<?x4xf32>, tensor<i32>"
+            ),
+            tmp_path,
+        )
+    assert e.value.ops == ("while",)

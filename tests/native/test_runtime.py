@@ -264,5 +264,8 @@ def test_what_is_no_library(tmp_path: Path) -> None:
         load(path)
     with pytest.raises(ArtifactError, match="missing"):
         load(tmp_path / "missing.so")
-    with pytest.raises(InputError, match="at least 1 thread"):
-        load(path, threads=0) if path.write_bytes(b"") is None else Model(None, 0)  # type: ignore[arg-type]
+
+
+def test_threads_must_be_positive(model: Model) -> None:
+    with pytest.raises(InputError, match="expected at least 1 thread, received 0"):
+        load(model.path, threads=0)
