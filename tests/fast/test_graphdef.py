@@ -14,29 +14,10 @@ from netwright.frontends.tensorflow.tensors import OtherType, data_type
 from netwright.runtime import spec
 from netwright.runtime.errors import FormatError
 
+from .wire_bytes import chunk, raw_attr, raw_node, varint
+
 NUMBER = {name: number for number, name in enumerate(proto.DATA_TYPES)}
 m = proto.messages()
-
-
-def varint(value: int) -> bytes:
-    octets = bytearray()
-    while value > 0x7F:
-        octets.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*octets, value])
-
-
-def chunk(number: int, data: bytes) -> bytes:
-    """A length-delimited field."""
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def raw_node(*fields: bytes, name: bytes = b"a", op: bytes = b"Op") -> bytes:
-    return chunk(1, chunk(1, name) + chunk(2, op) + b"".join(fields))
-
-
-def raw_attr(key: bytes, value: bytes) -> bytes:
-    return chunk(5, chunk(1, key) + chunk(2, value))
 
 
 def graph_bytes(**attrs: object) -> bytes:
