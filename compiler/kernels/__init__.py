@@ -4,7 +4,17 @@ from importlib import import_module
 
 #: importing a family registers its lowering; the passes register themselves
 FAMILIES = ("conv", "matmul", "pointwise", "reduce", "softmax", "pool", "gather", "sizes", "border")
+#: importing these registers how graph ops become kernel calls
+FORMS = ("form_moves", "form_others", "form_products")
 PASSES = ("form_kernels", "plan_memory", "lower_loops")
 
-for _module in ("dialect_arith", "dialect_memory", "dialect_control", "dialect_kern", *FAMILIES, *PASSES):
+for _module in (
+    "dialect_arith",
+    "dialect_memory",
+    "dialect_control",
+    "dialect_kern",
+    *FAMILIES,
+    *FORMS,
+    *PASSES,
+):
     import_module("." + _module, __name__)

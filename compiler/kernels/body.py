@@ -49,7 +49,7 @@ class LoopScalars:
                 return x
             return b(arith.MATH_UNARY["absf" if is_float else "absi"], x)
         if name == "not":
-            return b(arith.INTEGER["xori"], x, self.c(1, x))
+            return b(arith.INTEGER["xori"], x, self.c(1 if self.dtype == boolean else -1, x))
         if name == "sigmoid":
             return self._sigmoid(x)
         return b(arith.MATH_UNARY[name], x)
@@ -63,7 +63,7 @@ class LoopScalars:
 
     def binary(self, name: str, x: Any, y: Any) -> Value:
         d = self.dtype
-        if name in ("and", "or"):
+        if name in ("and", "or", "xor"):
             return self.b(arith.INTEGER[name + "i"], x, y)
         if d.is_float:
             table = {"max": "maximumf", "min": "minimumf"}

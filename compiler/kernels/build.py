@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -107,6 +107,16 @@ class LoopBuilder(Builder):
             return max(a, b)
         return a if a is b else self(arith.INTEGER["maxsi"], self.idx(a), self.idx(b))
 
+    def unravel(self, i: Index, sizes: Sequence[Dim]) -> list[Index]:
+        """The indices of element `i` of a row-major array of these sizes."""
+        out: list[Index] = []
+        for k, d in enumerate(reversed(sizes)):
+            size = self.dim(d)
+            last = k == len(sizes) - 1
+            out.append(i if last else self.rem(i, size))
+            i = i if last else self.div(i, size)
+        return out[::-1]
+
     def compare(self, predicate: str, a: Index, b: Index) -> Value:
         return self(arith.CmpI, self.idx(a), self.idx(b), predicate=predicate)
 
@@ -177,6 +187,17 @@ class LoopBuilder(Builder):
             self.create(scf.ScfYield)
         other.insert(scf.ScfYield())
         self.create(scf.ScfIf, condition, regions=[Region(block), Region(other)])
+
+    def choose(
+        self, condition: Value, yes: Callable[[], Sequence[Value]], no: Callable[[], Sequence[Value]]
+    ) -> tuple[Value, ...]:
+        """The values that `yes` gives where the condition holds, else those of `no`; only that one runs."""
+        blocks: list[Block] = []
+        for make in (yes, no):
+            blocks.append(Block())
+            with self.inside(blocks[-1]):
+                self.create(scf.ScfYield, *make())
+        return self.create(scf.ScfIf, condition, regions=[Region(b) for b in blocks]).results
 
     def switch(self, selector: Index, cases: Sequence[int]) -> list[Block]:
         """Blocks to fill, the default's first; each gets its terminator here and is filled before it."""

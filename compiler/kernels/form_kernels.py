@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,39 +15,19 @@ from ..ir.passes import Pass, PassContext
 from ..ir.types import FunctionType, MemRefType, TensorType
 from ..ops.base import tensor
 from ..ops.builtin import FuncOp, ReturnOp, functions
-from ..ops.constant import Constant, Dims, Shape
+from ..ops.constant import Constant
 from ..ops.control import If, While, Yield
 from ..ops.conv import Conv2D
 from ..ops.fused import FusedConv2D, FusedMatMul, expand_epilogue
 from ..ops.matmul import MatMul
-from ..ops.norm import BatchNorm, Softmax
-from ..ops.pool import AvgPool2D, MaxPool2D
-from ..ops.reduce import Reduce
-from ..ops.shape import BroadcastTo, Concat, Gather, Pad, Reshape, Slice, Transpose
+from ..ops.norm import BatchNorm
+from ..ops.shape import Reshape
 from ..ops.variable import AssignVariable, ReadVariable, Variable
 from ..target import Target
-from . import form_moves, form_others, form_products
+from . import form_others
 from .form_moves import copy
-from .former import Former, Group, Kernels, buffer_type, refuse
+from .former import Former, Group, Kernels, buffer_type, form_of, refuse
 from .grouping import group_block
-
-FORMS: list[tuple[tuple[type[Op], ...], Callable[[Former, Group], None]]] = [
-    ((Conv2D,), form_products.form_conv),
-    ((MatMul,), form_products.form_matmul),
-    ((MaxPool2D, AvgPool2D), form_others.form_pool),
-    ((Reduce,), form_others.form_reduce),
-    ((Softmax,), form_others.form_softmax),
-    ((Dims, Shape), form_others.form_sizes),
-    ((ReadVariable,), form_others.form_read),
-    ((AssignVariable,), form_others.form_assign),
-    ((Reshape,), form_moves.form_reshape),
-    ((Transpose,), form_moves.form_transpose),
-    ((BroadcastTo,), form_moves.form_broadcast),
-    ((Slice,), form_moves.form_slice),
-    ((Concat,), form_moves.form_concat),
-    ((Pad,), form_moves.form_pad),
-    ((Gather,), form_moves.form_gather),
-]
 
 
 @dataclass(frozen=True)
@@ -177,7 +156,7 @@ def convert_block(f: Former, block: Block) -> None:
 def has_kernel(op: Op) -> bool:
     """Whether ops of this kind can be compiled at all."""
     other = (Constant, If, While, FusedConv2D, FusedMatMul, BatchNorm, Yield, Variable)
-    return op.has("pointwise") or isinstance(op, (*other, *(c for classes, _ in FORMS for c in classes)))
+    return op.has("pointwise") or isinstance(op, other) or form_of(op) is not None
 
 
 def _form(f: Former, group: Group) -> None:
@@ -190,8 +169,7 @@ def _form(f: Former, group: Group) -> None:
     if isinstance(group.anchor, While):
         form_others.form_while(f, group, convert_block)
         return
-    for classes, form in FORMS:
-        if isinstance(group.anchor, classes):
-            form(f, group)
-            return
-    raise refuse(group.anchor, "no kernel for it")
+    form = form_of(group.anchor)
+    if form is None:
+        raise refuse(group.anchor, "no kernel for it")
+    form(f, group)

@@ -9,7 +9,7 @@ from ..ops.base import tensor
 from ..ops.shape import BroadcastTo, Concat, Gather, Pad, Reshape, Slice, Transpose
 from . import pointwise
 from .dialect_memory import memref
-from .former import Former, Group
+from .former import Former, Group, forms
 
 
 def copy(
@@ -30,12 +30,14 @@ def copy(
     )
 
 
+@forms(Reshape)
 def form_reshape(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Reshape):
         f.buffers[op.result] = f.reshaped(f.buffer(op.x), tensor(op.result).shape)
 
 
+@forms(Transpose)
 def form_transpose(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Transpose):
@@ -45,12 +47,14 @@ def form_transpose(f: Former, group: Group) -> None:
         copy(f, view, f.result(op.result), op)
 
 
+@forms(BroadcastTo)
 def form_broadcast(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, BroadcastTo):
         copy(f, f.buffer(op.x), f.result(op.result), op)
 
 
+@forms(Slice)
 def form_slice(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Slice):
@@ -61,6 +65,7 @@ def form_slice(f: Former, group: Group) -> None:
         copy(f, f.view(x, tensor(op.result).shape, steps, offset), f.result(op.result), op)
 
 
+@forms(Concat)
 def form_concat(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Concat):
@@ -74,6 +79,7 @@ def form_concat(f: Former, group: Group) -> None:
             done = done + part.shape[axis]
 
 
+@forms(Pad)
 def form_pad(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Pad):
@@ -85,6 +91,7 @@ def form_pad(f: Former, group: Group) -> None:
         copy(f, f.buffer(op.x), inner, location=op.location)
 
 
+@forms(Gather)
 def form_gather(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Gather):

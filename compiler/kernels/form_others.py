@@ -21,7 +21,7 @@ from .body import signless
 from .dialect_kern import KernVariable
 from .dialect_memory import MemLoad, memref
 from .form_moves import copy
-from .former import Former, Group, refuse
+from .former import Former, Group, forms, refuse
 
 #: converts the ops of a block at the former's place
 Convert = Callable[[Former, Block], None]
@@ -35,6 +35,7 @@ def form_pointwise(f: Former, group: Group) -> None:
     f.call("pointwise", [], [y], units, group=group, unit_cost=cost)
 
 
+@forms(MaxPool2D, AvgPool2D)
 def form_pool(f: Former, group: Group) -> None:
     op = group.anchor
     if not isinstance(op, (MaxPool2D, AvgPool2D)):
@@ -65,6 +66,7 @@ def form_pool(f: Former, group: Group) -> None:
     )
 
 
+@forms(Reduce)
 def form_reduce(f: Former, group: Group) -> None:
     op = group.last
     if not isinstance(op, Reduce):
@@ -85,6 +87,7 @@ def form_reduce(f: Former, group: Group) -> None:
     )
 
 
+@forms(Softmax)
 def form_softmax(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Softmax):
@@ -102,6 +105,7 @@ def form_softmax(f: Former, group: Group) -> None:
         )
 
 
+@forms(Dims, Shape)
 def form_sizes(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, (Dims, Shape)):
@@ -109,6 +113,7 @@ def form_sizes(f: Former, group: Group) -> None:
         f.call("sizes", [], [f.result(op.result)], 1, {"value": value}, location=op.location)
 
 
+@forms(ReadVariable)
 def form_read(f: Former, group: Group) -> None:
     """The variable's own buffer; a copy when the function assigns the variable, so that the value stays."""
     op = group.last
@@ -121,6 +126,7 @@ def form_read(f: Former, group: Group) -> None:
             f.buffers[op.result] = buffer
 
 
+@forms(AssignVariable)
 def form_assign(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, AssignVariable):

@@ -13,9 +13,10 @@ from ..ops.windows import static_pads
 from .dialect_memory import memref
 from .family import pack_panels
 from .form_moves import copy
-from .former import Former, Group, refuse
+from .former import Former, Group, forms, refuse
 
 
+@forms(Conv2D)
 def form_conv(f: Former, group: Group) -> None:
     op = group.anchor
     if not isinstance(op, Conv2D):
@@ -132,6 +133,7 @@ def _extras_flat(group: Group, rank: int) -> bool:
     return all(tensor(v).size == tensor(v).shape[-1] if tensor(v).rank else True for v in group.inputs())
 
 
+@forms(MatMul)
 def form_matmul(f: Former, group: Group) -> None:
     op = group.anchor
     if not isinstance(op, MatMul):

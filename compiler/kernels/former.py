@@ -7,7 +7,7 @@ that is possible, reshapes are views, and calls that need the same code share a 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,26 @@ from .dialect_memory import memref
 TASK_NS = 20_000
 #: rough speed of one thread, for deciding how much a task is
 FLOPS_PER_NS, BYTES_PER_NS = 60, 15
+
+
+#: turns a group whose anchor is of a class into calls
+Form = Callable[["Former", "Group"], None]
+FORMS: dict[type[Op], Form] = {}
+
+
+def forms(*classes: type[Op]) -> Callable[[Form], Form]:
+    """Registers how ops of these classes, and of classes derived from them, become kernel calls."""
+
+    def register(f: Form) -> Form:
+        FORMS.update(dict.fromkeys(classes, f))
+        return f
+
+    return register
+
+
+def form_of(op: Op) -> Form | None:
+    """How an op becomes kernel calls, when anything is registered for its class."""
+    return next((FORMS[c] for c in type(op).__mro__ if c in FORMS), None)
 
 
 def buffer_type(t: TensorType) -> MemRefType:

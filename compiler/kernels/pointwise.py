@@ -109,13 +109,7 @@ class _PointwiseLowering:
                 self._row([], lo, b.min(b.add(lo, BLOCK), total))
             return b.finish()
         with b.loop(b.lo, b.hi) as unit:
-            rest: Index = unit.iv
-            outer: list[Index] = []
-            for d in reversed(sizes[:-1]):
-                size = b.dim(d)
-                outer.append(b.rem(rest, size))
-                rest = b.div(rest, size)
-            self._row(outer[::-1], 0, b.dim(sizes[-1]))
+            self._row(b.unravel(unit.iv, sizes[:-1]), 0, b.dim(sizes[-1]))
         return b.finish()
 
     def _row(self, outer: list[Index], lo: Index, hi: Index) -> None:

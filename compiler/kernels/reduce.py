@@ -109,12 +109,7 @@ class _ReduceLowering:
                 chunks = b.div(b.add(b.dim(last), 63), 64)
                 chunk = b.rem(rest, chunks)
                 rest = b.div(rest, chunks)
-            where: list[Index] = []
-            for d in reversed(outer):
-                size = b.dim(d)
-                where.append(b.rem(rest, size))
-                rest = b.div(rest, size)
-            where.reverse()
+            where = b.unravel(rest, outer)
             if last_reduced:
                 self._along(where)
             else:

@@ -21,7 +21,10 @@ class Scalars(Protocol):
     """What an op's pointwise lowering may use: elementwise operations on opaque values of one dtype.
 
     The kernel generators implement it once for vectors; `c` makes a constant of the same type as `like`.
+    `dtype` is the graph's dtype of the operands, set before each call: it tells signed from unsigned.
     """
+
+    dtype: DType
 
     def c(self, value: float, like: Any) -> Any: ...
     def unary(self, name: str, x: Any) -> Any: ...
