@@ -12,7 +12,7 @@ import numpy as np
 from .buffers import Array, Tensors, code_of, input_array, output_array
 from .errors import InputError
 from .library import Library
-from .spec import TensorSpec, dtype_of
+from .spec import BY_CODE, TensorSpec, dtype_of
 
 #: output sizes are remembered for this many different input sizes
 _KNOWN_SIZES = 1000
@@ -49,8 +49,9 @@ class Engine:
         self.sessions.append(session)
         return session
 
-    def run(self, function: int, ins: Tensors, outs: Tensors) -> None:
-        """Runs a function in an idle session, or in a new one when all are busy."""
+    def run(self, function: int, ins: Tensors, outs: Tensors, late: Sequence[int] = ()) -> list[Array]:
+        """Runs a function in an idle session, or in a new one when all are busy; fetches the outputs `late`,
+        whose sizes the call computes."""
         try:
             session = self.idle.pop()
         except IndexError:
@@ -60,8 +61,17 @@ class Engine:
                 "nw_run", session, self.state, function,
                 ins.table, len(ins.arrays), outs.table, len(outs.arrays),
             )  # fmt: skip
+            return [self._fetch(session, function, i) for i in late]
         finally:
             self.idle.append(session)
+
+    def _fetch(self, session: int, function: int, output: int) -> Array:
+        sizes = Tensors.blank(1)
+        self.library.call("nw_result", session, function, output, sizes.table)
+        dtype = BY_CODE[sizes.table[0].dtype]
+        result: Array = np.empty(sizes.shapes(1)[0], dtype.numpy)
+        self.library.call("nw_result", session, function, output, Tensors([result], [dtype]).table)
+        return result
 
 
 def _destroy(library: Library, sessions: list[int], state: int | None) -> None:
@@ -117,12 +127,23 @@ class Function:
 
     def _call(self, arrays: list[Array], places: Mapping[int, Array]) -> list[Array]:
         ins = Tensors(arrays, [code_of(a, s.dtype) for a, s in zip(arrays, self.inputs, strict=True)])
+        shapes = self._output_shapes(ins)
+        late = [i for i, shape in enumerate(shapes) if -1 in shape]
+        for i in late:
+            if i in places:
+                raise InputError(
+                    f"output {self.outputs[i].name!r}: its sizes are known only after the call, "
+                    "so that no array can be given for it"
+                )
         results: list[Array] = [
-            places[i] if i in places else np.empty(shape, s.dtype.numpy)
-            for i, (s, shape) in enumerate(zip(self.outputs, self._output_shapes(ins), strict=True))
+            places[i] if i in places else np.empty([max(d, 0) for d in shape], s.dtype.numpy)
+            for i, (s, shape) in enumerate(zip(self.outputs, shapes, strict=True))
         ]
         outs = Tensors(results, [code_of(r, s.dtype) for r, s in zip(results, self.outputs, strict=True)])
-        self._engine.run(self._index, ins, outs)
+        for i in late:
+            outs.table[i].data = None
+        for i, array in zip(late, self._engine.run(self._index, ins, outs, late), strict=True):
+            results[i] = array
         return results
 
     def _output_shapes(self, ins: Tensors) -> tuple[tuple[int, ...], ...]:

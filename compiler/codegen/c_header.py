@@ -50,12 +50,18 @@ int32_t nw_state_copy(nw_state *target, const nw_state *source, char *err, size_
 int32_t nw_state_get(nw_state *state, const char *name, nw_tensor *tensor, char *err, size_t cap);
 int32_t nw_state_set(nw_state *state, const char *name, const nw_tensor *tensor, char *err, size_t cap);
 
-/* Sizes of the outputs: fills rank, dtype and dims, which must have room for NW_MAX_RANK sizes. */
+/* Sizes of the outputs: fills rank, dtype and dims, which must have room for NW_MAX_RANK sizes. A size that
+   only the call computes is -1. */
 int32_t nw_infer(int32_t function, const nw_tensor *in, int32_t n_in, nw_tensor *out, int32_t n_out,
                  char *err, size_t cap);
-/* Runs a function. Outputs are given with their sizes and share memory with nothing else. */
+/* Runs a function. Outputs are given with their sizes and share memory with nothing else. An output with
+   a size of -1 is given with data = NULL and fetched with nw_result. */
 int32_t nw_run(nw_session *session, nw_state *state, int32_t function, const nw_tensor *in, int32_t n_in,
                nw_tensor *out, int32_t n_out, char *err, size_t cap);
+/* An output of the session's last call whose sizes were not known before: fills rank, dtype and dims, and
+   copies the elements if data is not NULL. Call it twice: for the sizes, then with memory. */
+int32_t nw_result(nw_session *session, int32_t function, int32_t output, nw_tensor *tensor, char *err,
+                  size_t cap);
 
 #ifdef __cplusplus
 }

@@ -13,8 +13,10 @@ class ControlEmitter(MathEmitter):
 
     def block(self, block: Block) -> Op:
         """Emits the ops of a block but its terminator, which it returns."""
+        known = dict(self.symbols)
         for op in block.ops:
             if op.has("terminator"):
+                self.symbols = known  # those bound in here are not known outside
                 return op
             self.op(op)
         raise self.unsupported(block.terminator, "the block has no terminator")

@@ -12,7 +12,7 @@ from ..kernels import dialect_arith as arith
 from ..target import Target
 from .emit_control import ControlEmitter
 from .emit_core import Affine, Mem
-from .emit_parallel import ParallelEmitter
+from .emit_session import SessionEmitter
 
 Handler = Callable[[ControlEmitter, Op], None]
 
@@ -45,14 +45,19 @@ HANDLERS: dict[str, Any] = {
     "scf.if": ControlEmitter.scf_if,
     "scf.while": ControlEmitter.scf_while,
     "scf.index_switch": ControlEmitter.scf_index_switch,
-    "scf.parallel": ParallelEmitter.scf_parallel,
+    "scf.parallel": SessionEmitter.scf_parallel,
     "func.call": ControlEmitter.func_call,
+    "session.bind": SessionEmitter.session_bind,
+    "session.leave": SessionEmitter.session_leave,
+    "session.reserve": SessionEmitter.session_reserve,
+    "session.is_null": SessionEmitter.session_is_null,
+    "session.keep": SessionEmitter.session_keep,
 }
 
 SYMBOL = "kern.symbol"
 
 
-class FunctionEmitter(ParallelEmitter):
+class FunctionEmitter(SessionEmitter):
     """Emits one function; `text` holds it, `extra` the functions that parallel loops became."""
 
     def __init__(self, target: Target) -> None:
@@ -66,8 +71,8 @@ class FunctionEmitter(ParallelEmitter):
         handler(self, op)
 
     def entry_function(self, func: Op) -> str:
-        """An entry function also gets the team of threads that works for the call."""
-        return self.function(func, prefix="fn.", more=["ptr %team"])
+        """An entry function also gets the team of threads that works for the call, and the session's tables."""
+        return self.function(func, prefix="fn.", more=["ptr %team", "ptr %own"])
 
     def function(
         self, func: Op, linkage: str = "internal", prefix: str = "", more: Sequence[str] = ()

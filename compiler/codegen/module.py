@@ -9,10 +9,11 @@ from typing import Any
 from ...runtime.errors import Error
 from ...runtime.spec import DType
 from ..ir.core import Op
-from ..ir.dims import Dim, parse_dim
+from ..ir.dims import Dim, parse_dim, symbols_of
 from ..ir.parser import DIMS
 from ..ir.types import MemRefType
 from ..kernels.dialect_kern import as_dims
+from ..kernels.dialect_session import Keep, ReserveBlock
 from ..kernels.lower_loops import BLOCKS, entry_symbols
 from ..ops.base import split_requirement
 from ..ops.builtin import FuncOp, functions
@@ -21,6 +22,7 @@ from ..target import Target
 from .emit_core import Affine, EmitterBase
 from .emitter import FunctionEmitter
 from .native import NativeModule, text_bytes
+from .rt_own import Own
 from .rt_pool import add_pool, declare_pool
 from .rt_run import add_run
 from .rt_session import add_sessions
@@ -48,8 +50,10 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
     kernels: list[str] = []
     rows: list[FunctionRow] = []
     declared: dict[str, str] = {}
+    stages, results = _session_rows(module)
     for func in functions(module):
         emitter = FunctionEmitter(target)
+        emitter.stages = stages
         if is_entry(func):
             row = function_row(func)
             rows.append(row)
@@ -68,8 +72,8 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
         if isinstance(v, Variable)
     ]  # fmt: skip
     add_pool(native)
-    add_sessions(native, target, variables, module.attributes["kern.state"])
-    add_run(native, rows, module.attributes["kern.sites"], len(variables))
+    add_sessions(native, target, variables, module.attributes["kern.state"], Own(stages, results))
+    add_run(native, rows, module.attributes["kern.sites"], len(variables), Own(stages, results))
     manifest.update(describe(rows, variables))
     text = json.dumps(manifest, sort_keys=True, indent=1).encode()
     parts = [
@@ -81,6 +85,17 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
         *kernels,
     ]
     return Emitted("\n".join(parts), rows, variables)
+
+
+def _session_rows(module: Op) -> tuple[int, int]:
+    """How many stages and kept results a session has rows for."""
+    stages = results = 0
+    for op in module.walk():
+        if isinstance(op, ReserveBlock):
+            stages = max(stages, op.stage)
+        elif isinstance(op, Keep):
+            results = max(results, op.output + 1)
+    return stages, results
 
 
 def _manifest_text(text: bytes) -> str:
@@ -139,11 +154,11 @@ def entry_text(func: FuncOp, row: FunctionRow) -> str:
         lines.append(f"  %q{i} = getelementptr i64, ptr %symbols, i64 {i}")
         lines.append(f"  %s{i} = load i64, ptr %q{i}")
         args.append(f"i64 %s{i}")
-    args += ["i64 %threads", "ptr %team"]
+    args += ["i64 %threads", "ptr %team", "ptr %own"]
     body = "\n".join([*lines, f"  call void @fn.{row.name}({', '.join(args)})", "  ret void"])
     params = ["ptr %in", "ptr %out", "ptr %error", *(f"ptr %{b}" for b in BLOCKS), "ptr %symbols"]
     return (
-        f"define internal void @{row.name}.entry({', '.join(params)}, i64 %threads, ptr %team) nounwind "
+        f"define internal void @{row.name}.entry({', '.join(params)}, i64 %threads, ptr %team, ptr %own) nounwind "
         f'"target-cpu"="x86-64" {{\n{body}\n}}\n'
     )
 
@@ -155,7 +170,7 @@ def plan_text(row: FunctionRow, target: Target, declared: dict[str, str]) -> str
     for i, s in enumerate(row.symbols):
         slot = e.emit(f"getelementptr i64, ptr %symbols, i64 {i}")
         e.symbols[s] = Affine(((e.emit(f"load i64, ptr {slot}"), 1),))
-    wanted: list[Dim] = [row.arena, *(d for o in row.outputs for d in o.dims)]
+    wanted: list[Dim] = [row.arena, *(_planned(d, row) for o in row.outputs for d in o.dims)]
     values = [e.materialize(e.dim(d)) for d in wanted]
     for r in row.requires:
         left, relation, right = split_requirement(r)
@@ -171,6 +186,11 @@ def plan_text(row: FunctionRow, target: Target, declared: dict[str, str]) -> str
         f"define internal void @{row.name}.plan(ptr %symbols, ptr %planned) nounwind "
         f'"target-cpu"="x86-64" {{\n{body}\n}}\n'
     )
+
+
+def _planned(d: Dim, row: FunctionRow) -> Dim:
+    """A size of an output; -1 when it is known only after the call."""
+    return d if symbols_of(d) <= set(row.symbols) else -1
 
 
 def describe(rows: list[FunctionRow], variables: list[VariableRow]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from ...runtime.abi import (
 )
 from .native import NULL, Function, NativeModule, V, i32, i64
 from .rt_check import add_checks
+from .rt_own import Own
+from .rt_result import add_results
 from .rt_session import ARENA, BUSY, CAPACITY, DATA, THREADS, USERS, fail
 from .rt_tables import (
     F_ENTRY,
@@ -40,8 +42,10 @@ _ERROR = [("ptr", "err"), ("i64", "cap")]
 _CALL = [("i32", "function"), ("ptr", "in"), ("i32", "n_in"), ("ptr", "out"), ("i32", "n_out"), *_ERROR]
 
 
-def add_run(m: NativeModule, rows: Sequence[FunctionRow], sites: Sequence[str], variables: int) -> None:
-    """`nw_abi_version`, `nw_run`, `nw_infer`."""
+def add_run(
+    m: NativeModule, rows: Sequence[FunctionRow], sites: Sequence[str], variables: int, own: Own
+) -> None:
+    """`nw_abi_version`, `nw_run`, `nw_infer`, `nw_result`."""
     f = Function(m, "nw_abi_version", "i32", [], True)
     f.ret(i32(ABI_VERSION))
     f.finish()
@@ -53,7 +57,8 @@ def add_run(m: NativeModule, rows: Sequence[FunctionRow], sites: Sequence[str], 
     _plan(m, table, len(rows))
     _infer(m, table, sizes)
     _message(m, sites)
-    _run(m, table, sizes, variables)
+    add_results(m, own, table, len(rows))
+    _run(m, table, sizes, variables, own)
 
 
 def _plan(m: NativeModule, table: V, count: int) -> None:
@@ -112,6 +117,8 @@ _SENTENCES = {
     "INDEX": "an index lies outside of its dimension",
     "ARITH": "an integer is divided by zero",
     "LIMIT": "the loop runs more rounds than allowed",
+    "SHAPE": "a size that is computed at run time does not fit",
+    "NOMEM": "no memory for results whose size is computed at run time",
 }
 
 
@@ -131,7 +138,7 @@ def _message(m: NativeModule, sites: Sequence[str]) -> None:
     f.finish()
 
 
-def _run(m: NativeModule, table: V, sizes: tuple[int, int], variables: int) -> None:
+def _run(m: NativeModule, table: V, sizes: tuple[int, int], variables: int, own: Own) -> None:
     f = Function(m, "nw_run", "i32", [("ptr", "session"), ("ptr", "state"), *_CALL], True)
     session, state = f["session"], f["state"]
     with f.when(f.cmp("eq", session, 0)):
@@ -150,6 +157,7 @@ def _run(m: NativeModule, table: V, sizes: tuple[int, int], variables: int) -> N
         fail(f, "BUSY", "the session is in use by another call; give each thread a session of its own")
     release_state = _take_state(f, row, state, busy) if variables else None
     _grow_arena(f, session, f.load("i64", planned), busy, release_state)
+    own.clear_results(f, session)
     word = f.var("i32", -1)
     threads = f.load("i32", session, THREADS)
     team = f.call("ptr nw.team_take", f.op("sub", threads, 1))
@@ -157,6 +165,7 @@ def _run(m: NativeModule, table: V, sizes: tuple[int, int], variables: int) -> N
     f.call_pointer(
         f.load("ptr", row, F_ENTRY), f["in"], f["out"], word, f.load("ptr", session, ARENA),
         f.call("ptr nw.weights"), data, symbols, f.convert(threads, "i64"), team,
+        own.tables(f, session),
     )  # fmt: skip
     f.call("void nw.team_release", team)
     if release_state is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...runtime.abi import STATUS, TENSOR_DATA, TENSOR_DIMS, TENSOR_DTYPE, TENSOR_RANK
 from ..target import Target
 from .native import NULL, Function, NativeModule, V, i32, i64
+from .rt_own import Own
 from .rt_tables import (
     S_BYTES,
     S_DIMS,
@@ -21,19 +22,21 @@ from .rt_tables import (
 )
 
 # a session
-BUSY, THREADS, ARENA, CAPACITY, SESSION_SIZE = 0, 4, 8, 16, 64
+BUSY, THREADS, ARENA, CAPACITY = 0, 4, 8, 16
 # a state: readers, or -1 for one writer
 USERS, DATA, STATE_SIZE = 0, 8, 64
 
 _ERROR = [("ptr", "err"), ("i64", "cap")]
 
 
-def add_sessions(m: NativeModule, target: Target, variables: Sequence[VariableRow], state_bytes: int) -> None:
+def add_sessions(
+    m: NativeModule, target: Target, variables: Sequence[VariableRow], state_bytes: int, own: Own
+) -> None:
     """`nw_session_*` and `nw_state_*`."""
     _weights(m)
     _cpu_ok(m, target)
     _default_threads(m)
-    _session(m, target)
+    _session(m, target, own)
     table = variable_table(m, variables)
     _state(m, table, len(variables), state_bytes)
     _access(m, table, len(variables), write=False)
@@ -145,7 +148,7 @@ def _allocate(f: Function, size: V | int, status_text: str) -> V:
     return memory
 
 
-def _session(m: NativeModule, target: Target) -> None:
+def _session(m: NativeModule, target: Target, own: Own) -> None:
     f = Function(m, "nw_session_create", "i32", [("i32", "threads"), ("ptr", "session"), *_ERROR], True)
     with f.when(f.cmp("eq", f["session"], 0)):
         fail(f, "NULL", "nw_session_create needs a place for the session")
@@ -155,8 +158,8 @@ def _session(m: NativeModule, target: Target) -> None:
             "CPU",
             f"this library was compiled for {target.name}, which this CPU is not; compile it with a lesser --target",
         )
-    session = _allocate(f, SESSION_SIZE, "no memory for a session of %ld bytes")
-    f.call("memset", session, i32(0), i64(SESSION_SIZE))
+    session = _allocate(f, own.session_size, "no memory for a session of %ld bytes")
+    f.call("memset", session, i32(0), i64(own.session_size))
     threads = f.var("i32", f["threads"])
     with f.when(f.cmp("slt", f["threads"], 1)):
         f.store(f.call("i32 nw.default_threads"), threads)
@@ -167,6 +170,7 @@ def _session(m: NativeModule, target: Target) -> None:
     f = Function(m, "nw_session_destroy", "void", [("ptr", "session")], True)
     with f.when(f.cmp("ne", f["session"], 0)):
         f.call("free", f.load("ptr", f["session"], ARENA))
+        own.free(f, f["session"])
         f.call("free", f["session"])
     f.finish()
 

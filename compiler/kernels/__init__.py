@@ -3,9 +3,21 @@
 from importlib import import_module
 
 #: importing a family registers its lowering; the passes register themselves
-FAMILIES = ("conv", "matmul", "pointwise", "reduce", "softmax", "pool", "gather", "sizes", "border")
+FAMILIES = (
+    "conv",
+    "matmul",
+    "pointwise",
+    "reduce",
+    "softmax",
+    "pool",
+    "gather",
+    "nonzero",
+    "resize",
+    "sizes",
+    "border",
+)
 #: importing these registers how graph ops become kernel calls
-FORMS = ("form_moves", "form_others", "form_products")
+FORMS = ("form_dynamic", "form_image", "form_moves", "form_others", "form_products")
 PASSES = ("form_kernels", "plan_memory", "lower_loops")
 
 for _module in (
@@ -13,6 +25,7 @@ for _module in (
     "dialect_memory",
     "dialect_control",
     "dialect_kern",
+    "dialect_session",
     *FAMILIES,
     *FORMS,
     *PASSES,

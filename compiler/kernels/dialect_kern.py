@@ -20,9 +20,45 @@ class Alloc(DefinedOp, name="kern.alloc"):
     shape = Attr(DimAttr)
     dtype = Attr(DType)
     offset = Attr(Union[int, Sym], default=-1)  # type: ignore[arg-type]
+    #: 0 for the arena; a buffer whose size is computed at run time lies in a block reserved after that
+    stage = Attr(int, default=0)
 
     def infer(self) -> tuple[Type, ...]:
         return (MemRefType(self.shape, self.dtype),)
+
+
+class DefineSymbol(DefinedOp, name="kern.define_size"):
+    """Gives a symbol the value of a scalar buffer. A negative one, and `requires` that do not hold, are errors
+    with the numbers `site`, `site + 1`, …; then the function ends."""
+
+    source = Operand()
+    symbol = Attr(str)
+    site = Attr(int)
+    requires = Attr(tuple[str, ...], default=())
+
+    def infer(self) -> tuple[Type, ...]:
+        return ()
+
+
+class Reserve(DefinedOp, name="kern.reserve"):
+    """Memory for the buffers of a stage: sizes that were not known when the function began."""
+
+    stage = Attr(int)
+    bytes = Attr(Union[int, Sym])  # type: ignore[arg-type]
+    site = Attr(int)
+
+    def infer(self) -> tuple[Type, ...]:
+        return ()
+
+
+class Deliver(DefinedOp, name="kern.deliver"):
+    """Leaves a result whose sizes the caller could not know in the session, for nw_result to fetch."""
+
+    source = Operand()
+    output = Attr(int)
+
+    def infer(self) -> tuple[Type, ...]:
+        return ()
 
 
 class KernConstant(DefinedOp, name="kern.constant", traits={"pure"}):

@@ -25,9 +25,12 @@ from ..ops.shape import Reshape
 from ..ops.variable import AssignVariable, ReadVariable, Variable
 from ..target import Target
 from . import form_others
+from .dialect_kern import Deliver
+from .dialect_memory import memref
 from .form_moves import copy
 from .former import Former, Group, Kernels, buffer_type, form_of, refuse
 from .grouping import group_block
+from .late_sizes import LateSizes
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class _FunctionFormer:
         assigned = {op.variable.name for op in func.walk() if isinstance(op, AssignVariable)}
         self.former = Former(Builder(self.block), kernels, target, sites=sites, assigned=assigned)
         self.former.entry = self.block
+        self.former.late = LateSizes(func.walk())
         args = self.block.args
         self.former.buffers.update(zip(self.inputs, args, strict=False))
         self.results = args[len(self.inputs) : -1]
@@ -90,19 +94,30 @@ class _FunctionFormer:
     def convert(self) -> None:
         f, func = self.former, self.func
         for v, buffer in zip(self.outputs, self.results, strict=True):
-            if _computed(v, func.body) and v not in f.destinations:
+            if _computed(v, func.body) and v not in f.destinations and not f.late.is_late(v):
                 f.destinations[v] = buffer
         convert_block(f, func.body)
         for v, buffer in zip(self.outputs, self.results, strict=True):
-            if f.buffer(v) is not buffer:
-                f.b.location = func.location
+            f.b.location = func.location
+            if f.late.is_late(v):
+                f.b.create(Deliver, self._dense(v), output=self.results.index(buffer))
+            elif f.buffer(v) is not buffer:
                 copy(f, f.buffer(v), buffer, location=func.location)
         self.block.insert(ReturnOp())
         self._replace()
 
+    def _dense(self, v: Value) -> Value:
+        """The buffer of a value, copied where it is a view with gaps."""
+        f, buffer = self.former, self.former.buffer(v)
+        t = memref(buffer)
+        if t.element_strides == MemRefType(t.shape, t.dtype).element_strides:
+            return buffer
+        out = f.alloc(t.shape, t.dtype)
+        copy(f, buffer, out, location=self.func.location)
+        return out
+
     def _replace(self) -> None:
         func = self.func
-        requires = dict.fromkeys(r for op in func.walk() for r in op.attributes.get("requires", ()))
         roles = [("input", a) for a in func.arg_attrs] + [("output", a) for a in func.res_attrs]
         values = [*self.inputs, *self.outputs]
         attrs = [
@@ -119,7 +134,7 @@ class _FunctionFormer:
             location=func.location,
             **kept,
         )
-        new.attributes["kern.requires"] = tuple(requires)
+        new.attributes["kern.requires"] = tuple(self.former.late.at_entry)
         new.attributes["kern.writes"] = tuple(sorted(self.former.assigned))
         if func.block is not None:
             func.block.insert(new, func)

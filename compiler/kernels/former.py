@@ -28,6 +28,7 @@ from ..target import Target
 from .body import signless
 from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernView, describe_buffer
 from .dialect_memory import memref
+from .late_sizes import LateSizes
 
 #: a task should be worth about this long
 TASK_NS = 20_000
@@ -120,6 +121,7 @@ class Former:
     #: variables that the function assigns
     assigned: set[str] = field(default_factory=set[str])
     entry: Block | None = None
+    late: LateSizes = field(default_factory=LateSizes)
 
     def buffer(self, v: Value) -> Value:
         """The buffer of a value; a constant gets its one at the beginning of the function, when first used."""
@@ -189,13 +191,16 @@ class Former:
         algorithm: str = "direct",
         group: Group | None = None,
         unit_cost: tuple[float, float] = (0, 4096),
-        cost_of: Sequence[Op] = (),
+        cost_of: Sequence[Op] | None = None,
         location: Location | None = None,
+        shown: Callable[[Value], Value] | None = None,
     ) -> None:
         """Calls a kernel of `family`. With a group its pointwise ops become the kernel's body; their inputs
-        follow `inputs`. `unit_cost` is about (FLOPs, bytes) of one unit."""
+        follow `inputs`, where given as `shown` makes them of their buffers. `unit_cost` is about (FLOPs,
+        bytes) of one unit, `cost_of` what the call is reported to compute: by default the group's ops."""
         extras = group.inputs() if group else []
-        buffers = [*inputs, *(self.buffer(v) for v in extras)]
+        given = [self.buffer(v) for v in extras]
+        buffers = [*inputs, *(shown(v) if shown else v for v in given)]
         names = _symbols(buffers + list(outputs), params or {}, group)
         env: dict[str, Dim] = {s: Sym.symbol(f"s{i}") for i, s in enumerate(names)}
         kernel = Kernel(
@@ -208,7 +213,7 @@ class Former:
             params={k: _rename(v, env) for k, v in (params or {}).items()},
             regions=[Region(_body(group, extras, env))] if group and _has_body(group) else [],
         )
-        ops = list(cost_of) or (group.ops if group else [])
+        ops = list(cost_of) if cost_of is not None else group.ops if group else []
         total_flops, total_bytes = sum((flops(o) for o in ops), 0), _traffic(ops, group)
         ns = max(unit_cost[0] / FLOPS_PER_NS, unit_cost[1] / BYTES_PER_NS, 0.5)
         where = location or (group.location if group else self.b.location)
@@ -227,8 +232,12 @@ class Former:
         )
 
     def _site(self, where: Location) -> int:
-        self.sites.append(str(where))
-        return len(self.sites) - 1
+        return self.add_sites([str(where)])
+
+    def add_sites(self, texts: Sequence[str]) -> int:
+        """The number of the first of these places, which follow each other."""
+        self.sites += texts
+        return len(self.sites) - len(texts)
 
 
 def _traffic(ops: Sequence[Op], group: Group | None) -> Dim:

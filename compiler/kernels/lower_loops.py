@@ -5,20 +5,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...runtime.abi import STATUS
 from ...runtime.errors import UnsupportedError
-from ...runtime.spec import i8
+from ...runtime.spec import boolean, i8, i32, i64
 from ..ir.core import Block, Op, Region, Value
 from ..ir.dims import Sym
 from ..ir.parser import DIMS
 from ..ir.passes import Pass, PassContext
-from ..ir.types import FunctionType, MemRefType, Type, index
+from ..ir.types import FunctionType, MemRefType, ScalarType, Type, index
+from ..ops.base import split_requirement
 from ..ops.builtin import FuncOp, functions
 from ..ops.variable import Variable
 from . import dialect_arith as arith
 from . import dialect_control as scf
 from . import dialect_memory as mem
+from . import dialect_session as session
 from .build import SYMBOL, Index, LoopBuilder, finish
-from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernVariable, KernView
+from .dialect_kern import (
+    Alloc,
+    DefineSymbol,
+    Deliver,
+    KernCall,
+    KernConstant,
+    Kernel,
+    KernVariable,
+    KernView,
+    Reserve,
+)
 from .family import LOWERINGS
 
 #: tasks for each thread, so that a slow thread's work can be taken over
@@ -96,7 +109,7 @@ class _MainLowering:
     def _op(self, op: Op) -> None:
         b = self.b
         if isinstance(op, Alloc):
-            self._view("arena", op, op.attributes["offset"])
+            self._view(f"stage{op.stage}" if op.stage else "arena", op, op.attributes["offset"])
         elif isinstance(op, KernConstant):
             self._view("weights", op, op.attributes["offset"])
         elif isinstance(op, KernVariable):
@@ -109,6 +122,13 @@ class _MainLowering:
             self.values[op.result] = b(mem.MemLoad, *(self.values[v] for v in op.operands))
         elif isinstance(op, (scf.ScfIf, scf.ScfWhile)):
             self._regions(op)
+        elif isinstance(op, DefineSymbol):
+            self._define(op)
+        elif isinstance(op, Reserve):
+            self._reserve(op)
+        elif isinstance(op, Deliver):
+            sizes = [b.idx(b.dim(d)) for d in mem.memref(op.source).shape]
+            b.create(session.Keep, self.values[op.source], *sizes, output=op.output)
         else:
             raise UnsupportedError(f"{op.name} has no lowering to loops", [op.name])
 
@@ -124,13 +144,44 @@ class _MainLowering:
         b = self.b
         blocks: list[Block] = []
         for region in op.regions:
-            block = Block()
+            block, known = Block(), dict(b.symbols)
             with b.inside(block):
                 last = self._block(region.block)
                 b.create(type(last), *(self.values[v] for v in last.operands))
+            b.symbols = known
             blocks.append(block)
         operands = [self.values[v] for v in op.operands]
         b.create(type(op), *operands, regions=[Region(x) for x in blocks])
+
+    def _define(self, op: DefineSymbol) -> None:
+        """Loads a size, checks it and what is required of it, and binds its symbol."""
+        b = self.b
+        source = self.values[op.source]
+        size = b.load(source, *[0] * mem.memref(op.source).rank)
+        if mem.memref(op.source).dtype != i64:
+            size = b(arith.CONVERSIONS["extsi"], size, result_types=[ScalarType(i64)])
+        at = b(arith.CONVERSIONS["index_cast"], size, result_types=[index])
+        b.symbols[op.symbol] = at
+        b.create(session.BindSymbol, at, symbol=op.symbol)
+        self._leave_when(b.compare("slt", at, 0), op.site, "SHAPE")
+        for k, text in enumerate(op.requires, 1):
+            left, relation, right = split_requirement(text)
+            wrong = b.compare("ne" if relation == "==" else "slt", b.dim(left), b.dim(right))
+            self._leave_when(wrong, op.site + k, "SHAPE")
+
+    def _reserve(self, op: Reserve) -> None:
+        b = self.b
+        block = b(session.ReserveBlock, b.idx(b.dim(op.bytes)), stage=op.stage)
+        self.blocks[f"stage{op.stage}"] = block
+        none = b(session.IsNull, block, result_types=[ScalarType(boolean)])
+        self._leave_when(none, op.site, "NOMEM")
+
+    def _leave_when(self, wrong: Value, site: int, status: str) -> None:
+        b = self.b
+        with b.when(wrong):
+            code = b.number(site * 256 + STATUS[status], i32)
+            b(mem.AtomicRmw, code, self.error, kind="minu")
+        b.create(session.Leave, wrong)
 
     def _call(self, op: KernCall) -> None:
         b = self.b

@@ -1,5 +1,8 @@
 """The pass plan-memory: places buffers in the arena, constants in the read-only segment, variables in the state.
 
+Buffers whose sizes are computed at run time lie in blocks of their own, one a stage: what the function knows
+after each `kern.define_size`. A block is reserved there, packed as the arena is.
+
 Buffers whose sizes are a number times the same product of symbols (all activations of a model with a dynamic
 batch) share a region that is packed as if that product were one; offsets are then symbolic, and evaluated
 once for each call.
@@ -11,11 +14,11 @@ from dataclasses import dataclass
 
 from ..ir.attributes import Dense
 from ..ir.core import Op, Value
-from ..ir.dims import Dim, Sym
+from ..ir.dims import Dim, Sym, product, symbols_of
 from ..ir.passes import Pass, PassContext
 from ..ops.builtin import FuncOp, functions
 from ..ops.variable import Variable
-from .dialect_kern import Alloc, KernCall, KernConstant, KernView, bytes_of
+from .dialect_kern import Alloc, DefineSymbol, KernCall, KernConstant, KernView, Reserve, bytes_of
 from .dialect_memory import memref
 
 ALIGN = 64
@@ -98,8 +101,24 @@ def _root(v: Value) -> Value:
 
 
 def place_buffers(func: FuncOp) -> Dim:
-    """Fills in the offsets of a function's allocations; returns the size of the arena."""
-    buffers = _lives(func)
+    """Fills in the offsets of a function's allocations, reserves the blocks of its stages; returns the size of
+    the arena."""
+    defined = [op for op in func.walk() if isinstance(op, DefineSymbol)]
+    stages = {op.symbol: k for k, op in enumerate(defined, 1)}
+    by_stage: dict[int, list[Buffer]] = {}
+    for b in _lives(func):
+        known = symbols_of(product(memref(b.op.result).shape))
+        b.op.attributes["stage"] = stage = max((stages.get(s, 0) for s in known), default=0)
+        by_stage.setdefault(stage, []).append(b)
+    for k, op in enumerate(defined, 1):
+        if k in by_stage and op.block is not None:
+            size = _place(by_stage[k])
+            op.block.insert(Reserve(stage=k, bytes=size, site=op.site, location=op.location), op.next)
+    return _place(by_stage.get(0, []))
+
+
+def _place(buffers: list[Buffer]) -> Dim:
+    """Offsets of buffers that share a block, and its size."""
     total: Dim = 0
     for factor in dict.fromkeys(b.factor for b in buffers):
         group = [b for b in buffers if b.factor == factor]

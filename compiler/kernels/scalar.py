@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...runtime.spec import DType, boolean, i64
-from ..ir.core import Value
+from ..ir.core import Block, Region, Value
 from ..ir.dims import Dim
 from ..ir.types import MemRefType, ScalarType, index
 from ..ops.expression import Num
 from . import dialect_arith as arith
+from . import dialect_control as scf
 from . import dialect_memory as mem
 from .body import LoopScalars
 from .build import Index
@@ -73,6 +74,20 @@ class ScalarBuilder(KernelBuilder):
             values = [Num(self.scalars, v, x.dtype) for v, x in zip(loop.carried, start, strict=True)]
             loop.yielded = tuple(x.v for x in body(loop.iv, *values))
         return [Num(self.scalars, v, x.dtype) for v, x in zip(loop.results, start, strict=True)]
+
+    def until(self, start: Sequence[Num], step: Callable[..., tuple[Num, Sequence[Num]]]) -> list[Num]:
+        """`step(*values)` gives whether that was the last round, and the next values, from `start` on. The code
+        must end by itself: nothing else stops it."""
+        first = [self.c(1, boolean), *start]
+        before, after = (Block([x.v.type for x in first]) for _ in range(2))
+        with self.inside(before):
+            self.create(scf.ScfCondition, before.args[0], *before.args)
+        with self.inside(after):
+            values = [Num(self.scalars, v, x.dtype) for v, x in zip(after.args[1:], start, strict=True)]
+            done, following = step(*values)
+            self.create(scf.ScfYield, (~done).v, *(x.v for x in following))
+        op = self.create(scf.ScfWhile, *(x.v for x in first), regions=[Region(before), Region(after)])
+        return [Num(self.scalars, v, x.dtype) for v, x in zip(op.results[1:], start, strict=True)]
 
     def either(
         self, condition: Num, yes: Callable[[], Sequence[Num]], no: Callable[[], Sequence[Num]]

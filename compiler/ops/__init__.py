@@ -17,6 +17,9 @@ FAMILIES = (
     "fused",
     "variable",
     "control",
+    "dynamic",
+    "nonzero",
+    "resize",
 )
 
 for _family in FAMILIES:

@@ -20,6 +20,7 @@ from ..ir.types import TensorType
 from .base import GraphOp, split_requirement
 from .builtin import FuncOp, functions
 from .control import If, While
+from .dynamic import DefineSize
 from .variable import AssignVariable, ReadVariable, initial_values
 
 #: called after each op with its results, for comparing and tracing
@@ -52,7 +53,7 @@ class Interpreter:
                 return f
         raise InputError(f"the module has no function @{name}")
 
-    def _block(self, block: Block, outer: Mapping[Value, Array], env: Mapping[str, int]) -> tuple[Array, ...]:
+    def _block(self, block: Block, outer: Mapping[Value, Array], env: dict[str, int]) -> tuple[Array, ...]:
         values = dict(outer)
         remaining = {
             r: len(r.uses) for op in block.ops for r in op.results
@@ -73,7 +74,7 @@ class Interpreter:
         raise UnsupportedError("a block without terminator cannot be run")
 
     def _op(
-        self, op: Op, args: list[Array], values: Mapping[Value, Array], env: Mapping[str, int]
+        self, op: Op, args: list[Array], values: Mapping[Value, Array], env: dict[str, int]
     ) -> tuple[Array, ...]:
         for text in op.attributes.get("requires", ()):
             check_requirement(text, env, str(op.location))
@@ -86,12 +87,15 @@ class Interpreter:
         if isinstance(op, AssignVariable):
             self.state[op.variable.name] = args[0].copy()
             return ()
+        if isinstance(op, DefineSize):
+            env[op.symbol] = op.value(args[0])
+            return ()
         if not isinstance(op, GraphOp):
             raise UnsupportedError(f"{op.name} cannot be interpreted", [op.name])
         return evaluate(op, args, env)
 
     def _while(
-        self, op: While, args: list[Array], values: Mapping[Value, Array], env: Mapping[str, int]
+        self, op: While, args: list[Array], values: Mapping[Value, Array], env: dict[str, int]
     ) -> tuple[Array, ...]:
         condition, body = (r.block for r in op.regions)
         carried: tuple[Array, ...] = tuple(args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,8 @@ from ...compiler.ir.types import TensorType
 from ...compiler.ops.base import GraphOp, dims_text, tensor
 from ...compiler.ops.bfloat16 import narrow
 from ...compiler.ops.constant import Constant, Dims, is_symbolic, known_sizes
-from ...compiler.ops.shape import Reshape, Transpose
+from ...compiler.ops.dynamic import DefineSize
+from ...compiler.ops.shape import Concat, Reshape, Slice, Transpose
 from ...runtime.spec import DType, bf16
 from .folding import fold, is_small, is_unwieldy, known_array
 from .graphdef import FuncRef, Node, Placeholder
@@ -114,13 +116,49 @@ class Context:
         return values[0]
 
     def sizes(self, v: Value, what: str) -> list[Dim]:
-        """The values of an integer operand, symbols included, in one list."""
-        if not tensor(v).dtype.is_integer or not is_small(tensor(v)):
-            raise Malformed(f"expected operand {what!r} as a few integers, found {tensor(v)}")
+        """The values of an integer operand in one list: numbers, formulas of sizes, and for what is computed at
+        run time symbols, which must not turn out negative."""
+        return [self.define_size(d) if isinstance(d, Value) else d for d in self.elements(v, what)]
+
+    def elements(self, v: Value, what: str) -> list[Dim | Value]:
+        """The elements of an integer operand: sizes where they are known, else scalars."""
+        kind = tensor(v)
+        if not kind.dtype.is_integer or not is_small(kind):
+            raise Malformed(f"expected operand {what!r} as a few integers, found {kind}")
         found = known_sizes(v)
-        if found is None:
-            raise Refused(f"operand {what!r} {self._why_unknown(v)}")
-        return [d if isinstance(d, Sym) else int(d) for d in found.reshape(-1)]
+        if found is not None:
+            return [d if isinstance(d, Sym) else int(d) for d in found.reshape(-1)]
+        return [self._element(v, i) for i in range(_count(kind))]
+
+    def _element(self, v: Value, i: int) -> Dim | Value:
+        """Element `i` of a small tensor in row-major order, looked for behind what moves elements."""
+        op, kind = v.definer, tensor(v)
+        known = known_sizes(v)
+        if known is not None:
+            d = known.reshape(-1)[i]
+            return d if isinstance(d, Sym) else int(d)
+        if isinstance(op, Reshape):
+            return self._element(op.x, i)
+        if isinstance(op, Concat) and kind.rank == 1:
+            for part in op.xs:
+                count = _count(tensor(part))
+                if i < count:
+                    return self._element(part, i)
+                i -= count
+        if kind.rank == 0:
+            return v
+        flat = self.reshape(v, (product(kind.shape),))
+        one = self.make(Slice, flat, starts=(i,), stops=(i + 1,), steps=(1,))
+        return self.reshape(one, ())
+
+    def define_size(self, v: Value) -> Dim:
+        """A size that is computed at run time, a scalar, as a symbol: the same one for the same scalar."""
+        known = self.importer.late.setdefault(self.builder.block, {})
+        if v not in known:
+            name = self.importer.symbols.fresh("size")
+            self.builder.create(DefineSize, v, symbol=name)
+            known[v] = Sym.symbol(name)
+        return known[v]
 
     def _why_unknown(self, v: Value) -> str:
         if known_sizes(v) is not None:
@@ -216,6 +254,11 @@ class Context:
     def transpose(self, x: Value, permutation: Sequence[int]) -> Value:
         """x with its axes in another order."""
         return self.make(Transpose, x, permutation=tuple(permutation))
+
+
+def _count(kind: TensorType) -> int:
+    """The number of elements of a small tensor."""
+    return math.prod(d for d in kind.shape if isinstance(d, int))
 
 
 def resolve(value: Any, attrs: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...compiler.ir.core import Block, Builder, Op, Value
+from ...compiler.ir.dims import Dim
 from ...compiler.ir.types import TensorType
 from ...compiler.ops.builtin import finish_function, new_function, new_module
 from ...runtime.errors import DTypeError, FormatError, InputError, ShapeError, UnsupportedError
@@ -85,6 +86,9 @@ class Importer:
         self.where = where
         self.obstacles = Obstacles()
         self.steps = MOST_STEPS
+        self.symbols = Symbols((), None)
+        #: sizes computed at run time, by the block they are defined in
+        self.late: dict[Block | None, dict[Value, Dim]] = {}
 
     def run(self, given: Sequence[Given], outputs: Sequence[Ref] | None, batch: int | None = None) -> Op:
         """The module. Without `outputs`: what nothing consumes."""
@@ -93,7 +97,8 @@ class Importer:
         inside = [ref[0] for ref in ends if ref not in scope.fed]
         needed = surgery.prune(self.nodes, inside, scope.source(), self.where)
         arguments = [*given, *(Given((n.name, 0)) for n in needed if n.op in ALWAYS_INPUTS)]
-        types = InputTypes(self, Symbols(given, batch)).of(arguments)
+        self.symbols = Symbols(given, batch)
+        types = InputTypes(self, self.symbols).of(arguments)
         module = new_module()
         kinds = [(ref, t) for ref, t in types.items() if isinstance(t, TensorType)]
         func, block = new_function(module, "main", [(tensor_name(ref), t) for ref, t in kinds])

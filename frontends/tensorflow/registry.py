@@ -23,8 +23,10 @@ FAMILIES = (
     "nodes_array",
     "nodes_control",
     "nodes_conv",
+    "nodes_dynamic",
     "nodes_math",
     "nodes_norm",
+    "nodes_product",
     "nodes_reduce",
     "nodes_slice",
 )

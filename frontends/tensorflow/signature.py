@@ -140,7 +140,10 @@ class Symbols:
             self.taken.add("n")
             return "n"
         base = re.sub(r"\W", "_", tensor_name(ref), flags=re.ASCII)
-        base = f"{'_' if base[0].isdigit() else ''}{base}_{f'd{axis}' if axis else 'n'}"
+        return self.fresh(f"{'_' if base[0].isdigit() else ''}{base}_{f'd{axis}' if axis else 'n'}")
+
+    def fresh(self, base: str) -> str:
+        """A name that nothing has yet."""
         name, k = base, 1
         while name in self.taken:
             k += 1

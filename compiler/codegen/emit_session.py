@@ -1,0 +1,46 @@
+"""Ops that concern a whole call: sizes known late, blocks of memory reserved for them, results kept, leaving early.
+
+The entry function gets the address of the session's own tables as %own: a row for each stage, then a row for
+each result that nw_result may fetch.
+"""
+
+from __future__ import annotations
+
+from ..ir.core import Op
+from ..kernels.dialect_session import RESULT_BYTES, STAGE_BYTES
+from .emit_core import Mem
+from .emit_parallel import ParallelEmitter
+
+
+class SessionEmitter(ParallelEmitter):
+    """Handlers of the session dialect. `stages` is the number of stage rows in every session."""
+
+    stages = 0
+
+    def session_bind(self, op: Op) -> None:
+        self.symbols[op.attributes["symbol"]] = self.index(op.operands[0])
+
+    def session_leave(self, op: Op) -> None:
+        condition = self.operand(op.operands[0])
+        leave, stay = self.label("leave"), self.label("stay")
+        self.line(f"br i1 {condition}, label %{leave}, label %{stay}")
+        self.scope.lines += [f"{leave}:", "  ret void", f"{stay}:"]
+        self.scope.label = stay
+
+    def session_reserve(self, op: Op) -> None:
+        row = self.pure(f"getelementptr i8, ptr %own, i64 {(op.attributes['stage'] - 1) * STAGE_BYTES}")
+        block = self.emit(f"call ptr @nw.reserve(ptr {row}, i64 {self.operand(op.operands[0])})")
+        self.values[op.result] = Mem(block, op.result.type)  # type: ignore[arg-type]
+
+    def session_is_null(self, op: Op) -> None:
+        self.values[op.result] = self.emit(f"icmp eq ptr {self.memory(op.operands[0]).pointer}, null")
+
+    def session_keep(self, op: Op) -> None:
+        source, *sizes = op.operands
+        buffer = self.memory(source)
+        first = self.address(buffer, [self.index(0)] * buffer.type.rank)
+        row = self.stages * STAGE_BYTES + op.attributes["output"] * RESULT_BYTES
+        fields = [("ptr", first), *(("i64", self.operand(s)) for s in sizes)]
+        for i, (kind, value) in enumerate(fields):
+            slot = self.pure(f"getelementptr i8, ptr %own, i64 {row + 8 * i}")
+            self.line(f"store {kind} {value}, ptr {slot}")
