@@ -62,13 +62,13 @@ class ParallelEmitter(ControlEmitter):
         for i, s in enumerate(symbols, len(outside)):
             slot = self.emit(f"getelementptr {frame_type}, ptr %frame, i32 0, i32 {i}")
             self.symbols[s] = Affine(((self.emit(f"load i64, ptr {slot}"), 1),))
-        self.depths["%task"] = 0
+        self.depths["%task"] = self.depths["%slot"] = 0
         self.values[op.body.args[0]] = Affine((("%task", 1),))
         self.block(op.body)
         self.line("ret void")
         lines = "\n".join(["entry:", *self.scope.lines])
         self.extra.append(
-            f"define internal void @{name}(ptr %frame, i64 %task) {self.attributes} {{\n{lines}\n}}\n"
+            f"define internal void @{name}(ptr %frame, i64 %task, i64 %slot) {self.attributes} {{\n{lines}\n}}\n"
         )
         self.scopes, self.values, self.depths, self.symbols, self.name = kept
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..ir.core import Op
 from ..kernels.dialect_session import RESULT_BYTES, STAGE_BYTES
-from .emit_core import Mem
+from .emit_core import Affine, Mem
 from .emit_parallel import ParallelEmitter
 
 
@@ -19,6 +19,9 @@ class SessionEmitter(ParallelEmitter):
 
     def session_bind(self, op: Op) -> None:
         self.symbols[op.attributes["symbol"]] = self.index(op.operands[0])
+
+    def session_slot(self, op: Op) -> None:
+        self.values[op.result] = Affine((("%slot", 1),))
 
     def session_leave(self, op: Op) -> None:
         condition = self.operand(op.operands[0])

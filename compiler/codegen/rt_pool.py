@@ -1,8 +1,10 @@
 """The thread pool, as LLVM functions: one pool a process, shared by all compiled libraries in it.
 
-`nw_pool_v1` is a unique symbol: the dynamic linker gives every library the same storage, also when libraries are
+`nw_pool_v2` is a unique symbol: the dynamic linker gives every library the same storage, also when libraries are
 loaded privately. A caller takes a team and the workers that are idle; it never waits for a worker that has not
 begun: it works on the tasks itself, closes the region when they run out, and waits only for tasks in progress.
+Each member of a team has a slot, the same in all regions of a call, and begins with the slot's share of the tasks,
+whose data its caches may still hold; then it takes what is left of the others'.
 A region is one 64-bit word: epoch, a closed bit, and the number of workers inside, so that a late worker cannot
 enter a region that is over.
 """
@@ -11,35 +13,38 @@ from __future__ import annotations
 
 from .native import NULL, Function, NativeModule, V, i32, i64
 
-POOL_BYTES = 16384
 MAX_WORKERS = 63
 TEAMS = 32
 
 # the pool
 PID, WORKERS, LOCK, EPOCH, ENTRY = 0, 4, 8, 16, 24
-TEAM_AT, TEAM_SIZE = 256, 192
+# a team's share of each slot begins a cache line of its own: next task, end
+SHARES_AT, SHARE_SIZE = 192, 64
+TEAM_AT, TEAM_SIZE = 256, SHARES_AT + (MAX_WORKERS + 1) * SHARE_SIZE
 WORKER_AT, WORKER_SIZE = TEAM_AT + TEAMS * TEAM_SIZE, 64
+POOL_BYTES = WORKER_AT + MAX_WORKERS * WORKER_SIZE
 # a team
-OWNER, REGION, BODY, FRAME, TASKS, NEXT, MEMBERS, MEMBER_AT = 0, 8, 16, 24, 32, 64, 40, 128
-# a worker
+OWNER, REGION, BODY, FRAME, MEMBERS, MEMBER_AT = 0, 8, 16, 24, 40, 128
+# a worker; its mail is a team's number counted from 1, and above SLOT_BIT its slot
+SLOT_BIT = 16
 MAIL, ASLEEP, SEEN = 0, 4, 8
 
 CLOSED = 1 << 31
 SPIN_ROUNDS = 20000
 FUTEX, FUTEX_WAIT, FUTEX_WAKE = 202, 128, 129
 RTLD_LAZY, RTLD_NOLOAD, RTLD_NODELETE = 1, 4, 0x1000
-POOL = V("ptr", "@nw_pool_v1")
+POOL = V("ptr", "@nw_pool_v2")
 
 
 def declare_pool(m: NativeModule) -> list[str]:
     """Module-level text: the pool's storage as a unique symbol, which LLVM has no linkage for."""
     return [
-        f"@nw_pool_v1 = external global [{POOL_BYTES} x i8]",
+        f"@nw_pool_v2 = external global [{POOL_BYTES} x i8]",
         'module asm ".bss"',
         'module asm ".p2align 6"',
-        'module asm ".type nw_pool_v1, @gnu_unique_object"',
-        f'module asm "nw_pool_v1: .zero {POOL_BYTES}"',
-        f'module asm ".size nw_pool_v1, {POOL_BYTES}"',
+        'module asm ".type nw_pool_v2, @gnu_unique_object"',
+        f'module asm "nw_pool_v2: .zero {POOL_BYTES}"',
+        f'module asm ".size nw_pool_v2, {POOL_BYTES}"',
     ]
 
 
@@ -56,16 +61,26 @@ def add_pool(m: NativeModule) -> None:
 
 
 def _run_tasks(m: NativeModule) -> None:
-    """Takes tasks of a team's region until there are none."""
-    f = Function(m, "nw.run_tasks", "void", [("ptr", "team")])
-    team = f["team"]
-    body, frame, tasks = f.load("ptr", team, BODY), f.load("ptr", team, FRAME), f.load("i64", team, TASKS)
-    counter = f.at(team, NEXT)
-    with f.loop():
-        i = f.atomic("add", counter, i64(1))
-        f.leave_when(f.cmp("sge", i, tasks))
-        f.call_pointer(body, frame, i)
+    """Takes tasks of a team's region until there are none: those of the slot's own share, then the others'."""
+    f = Function(m, "nw.run_tasks", "void", [("ptr", "team"), ("i32", "slot")])
+    team, slot = f["team"], f["slot"]
+    body, frame = f.load("ptr", team, BODY), f.load("ptr", team, FRAME)
+    slots = f.op("add", f.load("i32", team, MEMBERS), 1)
+    whose = f.var("i32", slot)
+    with f.each(slots):
+        share = _share(f, team, f.load("i32", whose))
+        end = f.load("i64", share, 8)
+        with f.loop():
+            i = f.atomic("add", share, i64(1))
+            f.leave_when(f.cmp("sge", i, end))
+            f.call_pointer(body, frame, i, f.convert(slot, "i64"))
+        following = f.op("add", f.load("i32", whose), 1)
+        f.store(f.select(f.cmp("eq", following, slots), i32(0), following), whose)
     f.finish()
+
+
+def _share(f: Function, team: V, slot: V) -> V:
+    return f.item(f.at(team, i64(SHARES_AT)), SHARE_SIZE, slot)
 
 
 def _worker(m: NativeModule) -> None:
@@ -77,7 +92,8 @@ def _worker(m: NativeModule) -> None:
         entered = f.var("i1", V("i1", "false"))
         mail = f.atomic_load("i32", f.at(worker, MAIL))
         with f.when(f.cmp("ne", mail, 0)):
-            team = f.item(f.at(POOL, TEAM_AT), TEAM_SIZE, f.op("sub", mail, 1))
+            number = f.op("and", mail, (1 << SLOT_BIT) - 1)
+            team = f.item(f.at(POOL, TEAM_AT), TEAM_SIZE, f.op("sub", number, 1))
             word = f.at(team, REGION)
             seen = f.atomic_load("i64", word)
             epoch = f.op("lshr", seen, 32)
@@ -89,7 +105,7 @@ def _worker(m: NativeModule) -> None:
                 f.when(f.exchange(word, seen, f.op("add", seen, 1))),
             ):
                 f.store(epoch, worker, SEEN)
-                f.call("void nw.run_tasks", team)
+                f.call("void nw.run_tasks", team, f.op("lshr", mail, SLOT_BIT))
                 f.atomic("sub", word, i64(1))
                 f.store(i32(0), spins)
                 f.store(V("i1", "true"), entered)
@@ -175,8 +191,9 @@ def _take(m: NativeModule) -> None:
             with f.each(f.atomic_load("i32", f.at(POOL, WORKERS))) as w:
                 f.leave_when(f.cmp("sge", f.load("i32", taken), helpers))
                 worker = f.item(f.at(POOL, WORKER_AT), WORKER_SIZE, w)
-                with f.when(f.exchange(f.at(worker, MAIL), i32(0), f.op("add", t, 1))):
-                    n = f.load("i32", taken)
+                n = f.load("i32", taken)
+                mail = f.op("or", f.op("add", t, 1), f.op("shl", f.op("add", n, 1), SLOT_BIT))
+                with f.when(f.exchange(f.at(worker, MAIL), i32(0), mail)):
                     f.store(f.convert(w, "i8"), f.at(team, f.op("add", f.convert(n, "i64"), MEMBER_AT)))
                     f.store(f.op("add", n, 1), taken)
             f.store(f.load("i32", taken), team, MEMBERS)
@@ -200,7 +217,7 @@ def _release(m: NativeModule) -> None:
 
 
 def _parallel(m: NativeModule) -> None:
-    """body(frame, task) for all tasks, on the team's threads and this one."""
+    """body(frame, task, slot) for all tasks, on the team's threads and this one."""
     f = Function(
         m, "nw.parallel", "void", [("ptr", "body"), ("ptr", "frame"), ("i64", "count"), ("ptr", "team")]
     )
@@ -208,12 +225,19 @@ def _parallel(m: NativeModule) -> None:
     alone = f.op("or", f.cmp("eq", team, 0), f.cmp("sle", count, 1))
     with f.when(alone):
         with f.each(count) as i:
-            f.call_pointer(body, frame, i)
+            f.call_pointer(body, frame, i, i64(0))
         f.ret()
     f.store(body, team, BODY)
     f.store(frame, team, FRAME)
-    f.store(count, team, TASKS)
-    f.atomic_store(i64(0), f.at(team, NEXT))
+    members = f.load("i32", team, MEMBERS)
+    slots = f.convert(f.op("add", members, 1), "i64")
+    end = f.var("i64", 0)
+    with f.each(f.op("add", members, 1)) as i:
+        share = _share(f, team, i)
+        f.atomic_store(f.load("i64", end), share)
+        upto = f.op("mul", f.op("add", f.convert(i, "i64"), 1), count)
+        f.store(f.op("udiv", upto, slots), end)
+        f.store(f.load("i64", end), share, 8)
     word = f.at(team, REGION)
     epoch = f.op("add", f.atomic("add", f.at(POOL, EPOCH), i64(1)), 1)
     f.atomic_store(f.op("shl", epoch, 32), word)
@@ -223,7 +247,7 @@ def _parallel(m: NativeModule) -> None:
         with f.when(f.cmp("ne", f.atomic_load("i32", asleep), 0)):
             f.atomic_store(i32(0), asleep)
             f.call("syscall", i64(FUTEX), asleep, i32(FUTEX_WAKE), i32(1))
-    f.call("void nw.run_tasks", team)
+    f.call("void nw.run_tasks", team, i32(0))
     f.atomic("or", word, i64(CLOSED))
     rounds = f.var("i32", 0)
     with f.loop():

