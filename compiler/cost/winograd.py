@@ -15,6 +15,9 @@ from functools import cache
 import numpy as np
 
 from ..ir.attributes import Array
+from ..ir.dims import Dim
+from ..target import Target
+from .tiles import split_rows, tile_cycles
 
 #: points in the order in which they are taken. Pairs of opposite sign share most of their sums; with these the
 #: error of F(4, 3) over 256 channels is 1.5e-6 of the results' deviation (with 0, ±1, ±2 it is 3.2e-6)
@@ -78,3 +81,55 @@ def transform(m: int, r: int) -> Transform:
     weights.append((*(Fraction(0) for _ in range(r - 1)), Fraction(1)))
     output = [tuple(p**i for p in points) + (Fraction(int(i == m - 1)),) for i in range(m)]
     return Transform(m, r, tuple(output), tuple(weights), tuple(tuple(row) for row in rows))
+
+
+@dataclass(frozen=True)
+class WinogradChoice:
+    """Outputs of a transform along one side, tiles of a block, the products' accumulator tile, and why."""
+
+    m: int
+    block: int
+    tile: tuple[int, int]
+    cycles: float
+    reason: str
+
+
+def choose_winograd(
+    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: int, direct: float
+) -> WinogradChoice | None:
+    """The transform that takes fewer cycles than `direct` ones for an image of the result; None for none.
+
+    A block's transformed windows and products take half of the second-level cache.
+    """
+    height, width = out[1], out[2]
+    if not isinstance(height, int) or not isinstance(width, int) or channels < target.lanes:
+        return None
+    best: WinogradChoice | None = None
+    for m in {3: (2, 4), 5: (2,)}.get(taps, ()):
+        choice = _predicted(target, (height, width), channels, columns, m, taps)
+        if choice.cycles < (best.cycles if best else 0.95 * direct):
+            best = choice
+    return best
+
+
+def _predicted(
+    target: Target, image: tuple[int, int], channels: int, columns: int, m: int, taps: int
+) -> WinogradChoice:
+    a = m + taps - 1
+    tiles = -(-image[0] // m) * -(-image[1] // m)
+    row_bytes = 4 * a * a * (channels + columns)
+    most = max(target.l2 // 2 // row_bytes, 6)
+    blocks = -(-tiles // most)
+    block = -(-tiles // blocks)
+    tile = target.tile(columns, 0)
+    cut = split_rows(block, tile[0])
+    steps = cut.count * tile_cycles(target, cut.rows, tile[1])
+    if cut.rest_count:
+        steps += cut.rest_count * tile_cycles(target, cut.rows - 1, tile[1])
+    groups = -(-columns // (tile[1] * target.lanes))
+    products = blocks * steps * groups * channels * a * a
+    # loads, arithmetic and stores of both transforms, for a vector of channels of a tile
+    into, back = a * a * 3.2, a * a * 2.0 + m * m * 1.5
+    transforms = blocks * block * (into * channels + back * columns) / target.lanes
+    cycles = products + transforms
+    return WinogradChoice(m, block, tile, cycles, f"F({m}x{m}, {taps}x{taps}), {transforms / cycles:.0%} in transforms")

@@ -11,13 +11,23 @@ FAMILIES = (
     "softmax",
     "pool",
     "gather",
+    "scatter",
+    "diagonal",
     "nonzero",
     "resize",
+    "colour",
+    "crop",
     "sizes",
+    "winograd",
+    "sort",
     "border",
+    "bytes",
+    "depthwise",
+    "dilation",
+    "pool_argmax",
 )
 #: importing these registers how graph ops become kernel calls
-FORMS = ("form_dynamic", "form_image", "form_moves", "form_others", "form_products")
+FORMS = ("form_conv", "form_conv_transpose", "form_pool", "form_dynamic", "form_image", "form_moves", "form_index", "form_integer", "form_others", "form_products", "form_sort")
 PASSES = ("form_kernels", "plan_memory", "lower_loops")
 
 for _module in (

@@ -162,7 +162,7 @@ class _MatMulLowering:
 
         def right(k: Sequence[Index]) -> Value:
             if self.packed:
-                return packed_row(b, self.w, [], k[0], column, width)
+                return packed_row(b, self.w, w_lead, k[0], column, width)
             return b.read(self.w, [*w_lead, k[0], column], (width,), (len(w_lead) + 1,), inside)
 
         if isinstance(self.depth, int):
@@ -175,8 +175,7 @@ class _MatMulLowering:
 
     def _operand_batch(self, operand: Value, lead: list[Index]) -> list[Index]:
         """The batch indices of an operand; its sizes 1 repeat."""
-        if operand is self.w and self.packed:
-            return []
-        shape = mem.memref(operand).shape[:-2]
+        whole = mem.memref(operand).shape
+        shape = whole[1:-2] if operand is self.w and self.packed else whole[:-2]
         own = lead[len(lead) - len(shape) :]
         return [0 if d == 1 else i for d, i in zip(shape, own, strict=True)]
