@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 
 #: statuses that functions return; the names are also `ExecutionError.status`
 STATUSES = (
@@ -40,6 +40,26 @@ class Tensor(ctypes.Structure):
         ("dtype", ctypes.c_int32),
     ]
 
+
+class Frame(ctypes.Structure):
+    """`nw_frame`: the arguments of `nw_run`, and where the tensors' data pointers are kept."""
+
+    _fields_ = [
+        ("session", ctypes.c_void_p),
+        ("state", ctypes.c_void_p),
+        ("inputs", ctypes.c_void_p),
+        ("outputs", ctypes.c_void_p),
+        ("in_at", ctypes.c_void_p),
+        ("out_at", ctypes.c_void_p),
+        ("err", ctypes.c_void_p),
+        ("cap", ctypes.c_size_t),
+        ("function", ctypes.c_int32),
+        ("n_in", ctypes.c_int32),
+        ("n_out", ctypes.c_int32),
+    ]
+
+
+FRAME: dict[str, int] = {field[0]: getattr(Frame, field[0]).offset for field in Frame._fields_}
 
 TENSOR_SIZE = 32
 TENSOR_DATA, TENSOR_RANK, TENSOR_DIMS, TENSOR_DTYPE = 0, 8, 16, 24

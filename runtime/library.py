@@ -33,6 +33,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "nw_state_get": (_I32, [_P, ctypes.c_char_p, _TENSORS, *_ERR]),
     "nw_state_set": (_I32, [_P, ctypes.c_char_p, _TENSORS, *_ERR]),
     "nw_run": (_I32, [_P, _P, _I32, _TENSORS, _I32, _TENSORS, _I32, *_ERR]),
+    "nw_call": (_I32, [_P]),
     "nw_result": (_I32, [_P, _I32, _I32, _TENSORS, *_ERR]),
     "nw_infer": (_I32, [_I32, _TENSORS, _I32, _TENSORS, _I32, *_ERR]),
 }
@@ -71,6 +72,7 @@ class Library:
                 function.restype, function.argtypes = result, arguments
         except (OSError, AttributeError) as e:
             raise ArtifactError(f"cannot load the compiled library {self.path!r}: {e}") from e
+        self.run_frame = self.dll.nw_call
         version = int(self.dll.nw_abi_version())
         if version != ABI_VERSION:
             raise ArtifactError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from .buffers import Array, Tensors, code_of, input_array, output_array
 from .errors import InputError
+from .frames import POINTER_OFFSET, Plan
 from .library import Library
 from .spec import BY_CODE, TensorSpec, dtype_of
 
@@ -65,6 +66,17 @@ class Engine:
         finally:
             self.idle.append(session)
 
+    def run_plan(self, plan: Plan, args: Sequence[Array]) -> list[Array]:
+        """The same for a call that has been made before."""
+        try:
+            session = self.idle.pop()
+        except IndexError:
+            session = self.new_session()
+        try:
+            return plan.run(session, args)
+        finally:
+            self.idle.append(session)
+
     def _fetch(self, session: int, function: int, output: int) -> Array:
         sizes = Tensors.blank(1)
         self.library.call("nw_result", session, function, output, sizes.table)
@@ -72,6 +84,10 @@ class Engine:
         result: Array = np.empty(sizes.shapes(1)[0], dtype.numpy)
         self.library.call("nw_result", session, function, output, Tensors([result], [dtype]).table)
         return result
+
+
+def _key(arrays: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
+    return tuple([a.shape for a in arrays])
 
 
 def _destroy(library: Library, sessions: list[int], state: int | None) -> None:
@@ -90,18 +106,41 @@ class Function:
         self.name: str = row["name"]
         self.inputs = tuple(_spec(r) for r in row["inputs"])
         self.outputs = tuple(_spec(r) for r in row["outputs"])
+        self._plans: dict[Any, Plan] = {}
         self._shapes: dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = {}
 
     def __call__(self, *args: Any) -> Array | dict[str, Array]:
         """Results for inputs in order: an array, or a dict by name when there are several."""
+        try:
+            plan = self._plans.get(args[0].shape if len(args) == 1 else tuple([a.shape for a in args]))
+        except AttributeError:  # not an array
+            plan = None
+        if plan is not None and plan.fits(args):
+            return self._named(self._engine.run_plan(plan, args))
         if len(args) != len(self.inputs):
             names = ", ".join(s.name for s in self.inputs)
             raise InputError(f"{self.name} takes {len(self.inputs)} inputs ({names}), received {len(args)}")
         arrays = [input_array(s, a) for s, a in zip(self.inputs, args, strict=True)]
         results = self._call(arrays, {})
+        self._remember(arrays, results)
+        return self._named(results)
+
+    def _named(self, results: list[Array]) -> Array | dict[str, Array]:
         if len(results) == 1:
             return results[0]
         return {s.name: r for s, r in zip(self.outputs, results, strict=True)}
+
+    def _remember(self, arrays: list[Array], results: list[Array]) -> None:
+        """Keeps what the next call with these sizes needs; not where the call computes sizes."""
+        if POINTER_OFFSET is None or any(-1 in s for s in self._shapes.get(_key(arrays), ((-1,),))):
+            return
+        if len(self._plans) >= _KNOWN_SIZES:
+            self._plans.clear()
+        engine = self._engine
+        key = arrays[0].shape if len(arrays) == 1 else _key(arrays)
+        self._plans[key] = Plan(
+            engine.library, engine.state, self._index, self.inputs, arrays, self.outputs, results
+        )
 
     def run(
         self,
@@ -147,7 +186,7 @@ class Function:
         return results
 
     def _output_shapes(self, ins: Tensors) -> tuple[tuple[int, ...], ...]:
-        key = tuple(a.shape for a in ins.arrays)
+        key = _key(ins.arrays)
         found = self._shapes.get(key)
         if found is None:
             count = len(self.outputs)

@@ -45,6 +45,11 @@ class DType:
         return self.kind == "f"
 
     @property
+    def is_half(self) -> bool:
+        """Whether it is a 16-bit float: kept as it is, computed with as float32."""
+        return self.kind == "f" and self.size == 2
+
+    @property
     def is_integer(self) -> bool:
         return self.kind in "iu"
 

@@ -58,6 +58,20 @@ int32_t nw_infer(int32_t function, const nw_tensor *in, int32_t n_in, nw_tensor 
    a size of -1 is given with data = NULL and fetched with nw_result. */
 int32_t nw_run(nw_session *session, nw_state *state, int32_t function, const nw_tensor *in, int32_t n_in,
                nw_tensor *out, int32_t n_out, char *err, size_t cap);
+/* nw_run with its arguments in a struct that can be used again. The data pointers of the tensors are read
+   from *in_at[i] and *out_at[i] at each call. */
+typedef struct nw_frame {
+  nw_session *session;
+  nw_state *state;
+  nw_tensor *inputs;
+  nw_tensor *outputs;
+  void ***in_at;
+  void ***out_at;
+  char *err;
+  size_t cap;
+  int32_t function, n_in, n_out;
+} nw_frame;
+int32_t nw_call(nw_frame *frame);
 /* An output of the session's last call whose sizes were not known before: fills rank, dtype and dims, and
    copies the elements if data is not NULL. Call it twice: for the sizes, then with memory. */
 int32_t nw_result(nw_session *session, int32_t function, int32_t output, nw_tensor *tensor, char *err,

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 
 from ...runtime.abi import (
     ABI_VERSION,
+    FRAME,
     STATUS,
+    TENSOR_DATA,
     TENSOR_DIMS,
     TENSOR_DTYPE,
     TENSOR_RANK,
@@ -59,6 +61,7 @@ def add_run(
     _message(m, sites)
     add_results(m, own, table, len(rows))
     _run(m, table, sizes, variables, own)
+    _call(m)
 
 
 def _plan(m: NativeModule, table: V, count: int) -> None:
@@ -175,6 +178,31 @@ def _run(m: NativeModule, table: V, sizes: tuple[int, int], variables: int, own:
     with f.when(f.cmp("ne", code, -1)):
         f.ret(f.call("i32 nw.message", code, f["err"], f["cap"]))
     f.ret(i32(0))
+    f.finish()
+
+
+def _call(m: NativeModule) -> None:
+    """nw_run with its arguments in a frame; data pointers are taken from where they are kept."""
+    f = Function(m, "nw_call", "i32", [("ptr", "frame")], True)
+    frame = f["frame"]
+    for tensors, count, places in (("inputs", "n_in", "in_at"), ("outputs", "n_out", "out_at")):
+        table, at = f.load("ptr", frame, FRAME[tensors]), f.load("ptr", frame, FRAME[places])
+        with f.each(f.load("i32", frame, FRAME[count])) as i:
+            data = f.load("ptr", f.load("ptr", f.item(at, 8, i)))
+            f.store(data, f.item(table, TENSOR_SIZE, i), TENSOR_DATA)
+    f.ret(
+        f.call(
+            "i32 nw_run",
+            *(f.load("ptr", frame, FRAME[k]) for k in ("session", "state")),
+            f.load("i32", frame, FRAME["function"]),
+            f.load("ptr", frame, FRAME["inputs"]),
+            f.load("i32", frame, FRAME["n_in"]),
+            f.load("ptr", frame, FRAME["outputs"]),
+            f.load("i32", frame, FRAME["n_out"]),
+            f.load("ptr", frame, FRAME["err"]),
+            f.load("i64", frame, FRAME["cap"]),
+        )
+    )
     f.finish()
 
 

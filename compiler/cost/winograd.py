@@ -132,4 +132,6 @@ def _predicted(
     into, back = a * a * 3.2, a * a * 2.0 + m * m * 1.5
     transforms = blocks * block * (into * channels + back * columns) / target.lanes
     cycles = products + transforms
-    return WinogradChoice(m, block, tile, cycles, f"F({m}x{m}, {taps}x{taps}), {transforms / cycles:.0%} in transforms")
+    return WinogradChoice(
+        m, block, tile, cycles, f"F({m}x{m}, {taps}x{taps}), {transforms / cycles:.0%} in transforms"
+    )

@@ -29,7 +29,7 @@ def winograd_call(
     m, r = choice.m, w.shape[0]
     t = transform(m, r)
     y = f.result(group.result)
-    n, height, width, columns = memref(y).shape
+    n, height, width, _ = memref(y).shape
     grid = (n, ceildiv(height, m), ceildiv(width, m))
     x = bordered([d * m + r - 1 for d in grid[1:]])
     channels, threads, dtype = w.shape[2], Sym.symbol(THREADS), memref(y).dtype

@@ -16,7 +16,6 @@ from ..cost.tiles import split_columns, split_rows
 from ..cost.winograd import Matrix, Transform, transform
 from ..ir.core import Value
 from ..ir.dims import product
-from ..ir.types import MemRefType
 from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_arith as arith
@@ -68,7 +67,9 @@ class Combiner:
                 terms.append((columns[i], xs[i]))
                 continue
             left.remove(other)
-            same = tuple(a if a == b else Fraction(0) for a, b in zip(columns[i], columns[other], strict=True))
+            same = tuple(
+                a if a == b else Fraction(0) for a, b in zip(columns[i], columns[other], strict=True)
+            )
             rest = tuple(a - s for a, s in zip(columns[i], same, strict=True))
             terms.append((same, self._add(xs[i], xs[other])))
             terms.append((rest, self._sub(xs[i], xs[other])))
@@ -106,7 +107,9 @@ def _opposite(a: Sequence[Fraction], b: Sequence[Fraction]) -> bool:
     """Whether two lines of a matrix are equal up to signs, some equal and some not."""
     if [abs(x) for x in a] != [abs(x) for x in b]:
         return False
-    return any(x == y != 0 for x, y in zip(a, b, strict=True)) and any(x != y for x, y in zip(a, b, strict=True))
+    return any(x == y != 0 for x, y in zip(a, b, strict=True)) and any(
+        x != y for x, y in zip(a, b, strict=True)
+    )
 
 
 class _Winograd:
@@ -145,7 +148,9 @@ class _Winograd:
                 ]
                 for i in range(a)
             ]
-            for p, value in enumerate(x for row in self.combiner.both_sides(self.t.input, window) for x in row):
+            for p, value in enumerate(
+                x for row in self.combiner.both_sides(self.t.input, window) for x in row
+            ):
                 b.write(value, v, [*self.own, p, row, c.iv], (len(self.own) + 2,))
 
     def output_tile(self, m: Value, row: Index, tile: Index, y: Value, first_extra: int) -> None:
