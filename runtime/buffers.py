@@ -57,6 +57,8 @@ def input_array(spec: TensorSpec, value: Any, what: str = "input") -> Array:
     array = cast(Array, value)
     if not array.flags.c_contiguous:
         array = np.ascontiguousarray(array)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype != spec.dtype.numpy and array.dtype.name != spec.dtype.tf_name:
         raise DTypeError(
             f"{what} {spec.name!r}: expected {spec.dtype.tf_name}, received {array.dtype}; "
@@ -72,6 +74,8 @@ def output_array(spec: TensorSpec, value: Any) -> Array:
             f"output {spec.name!r}: expected an array to write into, received {type(value).__name__}"
         )
     array = cast(Array, value)
+    if not array.dtype.isnative:
+        raise InputError(f"output {spec.name!r}: expected an array of this machine's byte order")
     if not array.flags.c_contiguous or not array.flags.writeable:
         raise InputError(
             f"output {spec.name!r}: expected a writable C-contiguous array, received one that is "
