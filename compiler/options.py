@@ -23,6 +23,9 @@ class CompileOptions:
     outputs: tuple[str, ...] = option(
         (), "outputs by node or tensor name", metavar="NAME", flag="--output-tensor", repeat=True
     )
+    signature: str | None = option(
+        None, "which signature of a SavedModel; without it serving_default", metavar="NAME"
+    )
     batch: int | None = option(None, "a fixed batch size; without it the batch stays dynamic", metavar="N")
     threads: int | None = option(None, "threads a call may use, for the model returned", metavar="N")
     target: str = option("native", "native, x86-64, x86-64-v3 or x86-64-v4", metavar="NAME")

@@ -32,6 +32,11 @@ class Target:
         """float32 elements of a vector."""
         return self.vector_bytes // 4
 
+    @property
+    def has_f16c(self) -> bool:
+        """Whether there are instructions that convert float16."""
+        return self.vector_bytes > 16
+
     def tile(self, columns: int, row_bytes: int = 0) -> tuple[int, int]:
         """Rows and vectors of the accumulator tile of a matrix product with `columns` result columns.
 

@@ -40,8 +40,13 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def model_name(src: Any) -> str:
-    """What the manifest calls the model: the file's name without ending."""
-    return Path(os.fspath(src)).stem if isinstance(src, (str, os.PathLike)) else "model"
+    """What the manifest calls the model: the file's name without ending, or the folder's of a SavedModel."""
+    if not isinstance(src, (str, os.PathLike)):
+        return "model"
+    path = Path(os.path.abspath(os.fspath(src)))
+    if path.stem == "saved_model" and path.is_file():
+        path = path.parent
+    return (path.name if path.is_dir() else path.stem) or "model"
 
 
 def compile(
@@ -50,6 +55,7 @@ def compile(
     *,
     inputs: Sequence[str] | Mapping[str, Sequence[int | None]] | None = None,
     outputs: Sequence[str] | None = None,
+    signature: str | None = None,
     batch: int | None = None,
     threads: int | None = None,
     target: str = "native",
@@ -58,9 +64,10 @@ def compile(
 ) -> Model:
     """Compiles a model to native code and loads it.
 
-    `src`: path of a frozen TensorFlow graph (`.pb`) or of IR text (`.mlir`). `output`: where to keep the
-    library; without it the library lives as long as the model. `inputs`, `outputs`: tensors by node or
-    tensor name, where the graph leaves it open. `batch` fixes the batch size, else it is dynamic. The other
+    `src`: path of a frozen TensorFlow graph (`.pb`, `.pbtxt`), of a SavedModel's folder, or of IR text
+    (`.mlir`). `output`: where to keep the library; without it the library lives as long as the model.
+    `inputs`, `outputs`: tensors by node or tensor name, where the graph leaves it open; in a SavedModel also
+    by the names of its `signature`. `batch` fixes the batch size, else it is dynamic. The other
     options are those of `netwright compile`, under the same names.
 
     Raises UnsupportedError (its `ops` name what stands in the way), FormatError for broken files,
@@ -72,13 +79,16 @@ def compile(
     chosen = make_options(
         inputs=inputs,
         outputs=outputs,
+        signature=signature,
         batch=batch,
         threads=threads,
         target=target,
         dump_ir=None if dump_ir is None else os.fspath(dump_ir),
         **options,
     )
-    module = load_model(src, inputs=chosen.inputs, outputs=chosen.outputs, batch=chosen.batch)
+    module = load_model(
+        src, inputs=chosen.inputs, outputs=chosen.outputs, signature=chosen.signature, batch=chosen.batch
+    )
     if output is not None:
         compile_module(module, output, chosen, name=model_name(src))
         return load(output, threads)

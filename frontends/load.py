@@ -12,14 +12,14 @@ from ..compiler.explain.dump import parse_dump, read_dump
 from ..compiler.ir.core import Op
 from ..compiler.ir.parser import parse_module
 from ..compiler.ir.verify import verify
-from ..runtime.errors import FormatError, InputError, UnsupportedError
+from ..runtime.errors import FormatError, InputError, OptionError, UnsupportedError
 from . import sniff
 from .sniff import Kind
 from .specialize import specialize
 
 #: kinds that are models, which the compiler cannot read yet; all others are no models
 _MODELS = frozenset(
-    {Kind.SAVED_MODEL, Kind.META_GRAPH, Kind.CHECKPOINT, Kind.KERAS, Kind.HDF5, Kind.PYTHON}
+    {Kind.META_GRAPH, Kind.CHECKPOINT, Kind.KERAS, Kind.HDF5, Kind.PYTHON}
     | {Kind.ARTIFACT, Kind.TFLITE, Kind.ONNX}
 )
 
@@ -29,13 +29,15 @@ def load_model(
     *,
     inputs: Sequence[str] | Mapping[str, Any] | None = None,
     outputs: Sequence[str] | None = None,
+    signature: str | None = None,
     batch: int | None = None,
     resources: str | os.PathLike[str] | None = None,
     name: str = "<bytes>",
 ) -> Op:
     """The module for a model file, or for the bytes of one.
 
-    `inputs`, `outputs` and `batch` are those of `import_graph`; IR text has its own inputs and outputs.
+    `inputs`, `outputs` and `batch` are those of `import_graph`, `signature` is that of `import_saved_model`;
+    IR text has its own inputs and outputs.
     `resources` is the folder with the large constants of IR text, by default `resources` beside it. `name`
     is what messages call bytes.
 
@@ -47,10 +49,16 @@ def load_model(
         raise InputError(f"expected the path of a model, received a {type(source).__name__}")
     kind = sniff.sniff_bytes(source) if held else sniff.sniff(source)
     name = name if held else os.fspath(source)
+    if signature is not None and kind in (Kind.GRAPH, Kind.GRAPH_TEXT, Kind.IR_TEXT):
+        raise OptionError(f"{name}: only a SavedModel has signatures, and this is {kind.value}")
     if kind is Kind.IR_TEXT:
         return _ir_text(source, name, inputs, outputs, batch, resources)
     if resources is not None:
         raise InputError(f"{name}: only IR text has a folder of resources, and this is {kind.value}")
+    if kind is Kind.SAVED_MODEL:
+        from .tensorflow.savedmodel import import_saved_model
+
+        return import_saved_model(source, signature=signature, inputs=inputs, outputs=outputs, batch=batch)
     # The reader says at which byte a damaged graph goes wrong.
     damaged = kind is Kind.UNKNOWN and (held or name.endswith(".pb"))
     if kind in (Kind.GRAPH, Kind.GRAPH_TEXT) or damaged:

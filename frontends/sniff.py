@@ -45,20 +45,9 @@ class Kind(Enum):
     UNKNOWN = "none of the files that are known here"
 
 
-_FREEZE = """freeze it with TensorFlow and compile frozen.pb:
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-    model = tf.saved_model.load({path!r})
-    frozen = convert_variables_to_constants_v2(model.signatures["serving_default"])
-    tf.io.write_graph(frozen.graph.as_graph_def(), ".", "frozen.pb", as_text=False)"""
-_EXPORT = """export it with Keras, freeze the result and compile frozen.pb:
+_EXPORT = """export it with Keras and compile the folder `exported`:
     import keras
-    keras.models.load_model({path!r}).export("exported")
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-    model = tf.saved_model.load("exported")
-    frozen = convert_variables_to_constants_v2(model.signatures["serving_default"])
-    tf.io.write_graph(frozen.graph.as_graph_def(), ".", "frozen.pb", as_text=False)"""
+    keras.models.load_model({path!r}).export("exported")"""
 
 KINDS: dict[Kind, str] = {
     Kind.MISSING: "check the path",
@@ -68,19 +57,20 @@ KINDS: dict[Kind, str] = {
     Kind.FOLDER: "name the model file itself",
     Kind.GRAPH: "",
     Kind.GRAPH_TEXT: "",
-    Kind.SAVED_MODEL: _FREEZE,
-    Kind.META_GRAPH: "its variables are in a checkpoint beside it: freeze both into one graph, or export a "
-    "SavedModel and freeze that",
-    Kind.CHECKPOINT: "it holds weights only: load them into the model that they belong to, and freeze that",
+    Kind.SAVED_MODEL: "",
+    Kind.META_GRAPH: "its variables are in a checkpoint beside it: export a SavedModel and compile that, or "
+    "freeze both into one graph",
+    Kind.CHECKPOINT: "it holds weights only: load them into the model that they belong to, and export that as "
+    "a SavedModel",
     Kind.KERAS: _EXPORT,
     Kind.HDF5: "if it is a whole Keras model, and not its weights alone, " + _EXPORT,
     Kind.IR_TEXT: "",
-    Kind.PYTHON: "run it, and freeze the model that it builds",
+    Kind.PYTHON: "run it, and export the model that it builds",
     Kind.ARTIFACT: "it needs no compiling: run it with netwright.load({path!r})",
     Kind.TFLITE: "compile the TensorFlow model that it was converted from",
     Kind.ONNX: "compile the TensorFlow or Keras model that it was exported from",
     Kind.ZIP: "name a .keras file or a frozen graph",
-    Kind.UNKNOWN: "name a frozen TensorFlow graph (.pb)",
+    Kind.UNKNOWN: "name a SavedModel's folder or a frozen TensorFlow graph (.pb)",
 }
 """For each kind, what to do about it; nothing for the kinds that are compiled."""
 
@@ -91,10 +81,7 @@ def explain(kind: Kind, path: object, wanted: str = "a model") -> str:
     advice = KINDS[kind]
     if not advice and wanted == "a model":
         return ""
-    # TensorFlow loads a SavedModel by its folder.
-    base = os.path.basename(name).startswith("saved_model.pb")
-    target = (os.path.dirname(name) or ".") if base and kind is Kind.SAVED_MODEL else name
-    advice = advice.format(path=target) or f"name {wanted}"
+    advice = advice.format(path=name) or f"name {wanted}"
     return f"{name}: expected {wanted}, found {kind.value}: {advice}"
 
 
@@ -196,6 +183,11 @@ def _text(head: bytes) -> Kind | None:
         if re.match(pattern.encode(), start):
             return kind
     return None
+
+
+def is_text(data: memoryview) -> bool:
+    """Whether a file that is known to hold a protobuf message holds it in text format."""
+    return not _BINARY.search(data[:HEAD])
 
 
 class _Field(NamedTuple):

@@ -10,7 +10,7 @@ from ..compiler.ir.core import Block, Op
 from ..compiler.ir.dims import Dim, Sym, substitute, symbols_of
 from ..compiler.ir.parser import DIMS
 from ..compiler.ir.types import FunctionType, MemRefType, TensorType
-from ..compiler.ops.base import split_requirement
+from ..compiler.ops.base import holds, requirement, split_requirement
 from ..compiler.ops.builtin import FuncOp, functions, tensor_attributes
 from ..runtime.errors import InputError, ShapeError
 
@@ -77,10 +77,11 @@ def _requirements(op: Op, texts: tuple[str, ...], env: Mapping[str, Dim]) -> tup
     for text in texts:
         left, relation, right = split_requirement(text)
         a, b = substitute(left, env), substitute(right, env)
-        difference = a - b
-        if not isinstance(difference, int):
-            kept.append(f"{a} {relation} {b}")
-        elif difference != 0 if relation == "==" else difference < 0:
+        x, y = (a, b) if relation == "~" else (a - b, 0)
+        if isinstance(x, Sym) or isinstance(y, Sym):
+            if relation != "~" or (a != b and 1 not in (a, b)):
+                kept.append(requirement(a, relation, b))
+        elif not holds(relation, x, y):
             raise ShapeError(f"{op.name} ({op.location}): {text} must hold, found {a} and {b}")
     return tuple(kept)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ...runtime.spec import DType
 from ..ir.core import Op, Value
 from ..ir.types import IndexType, ScalarType, VectorType
+from .emit_convert import float_remainder, narrow_half, to_signed, to_unsigned, widen_half
 from .emit_core import Affine, EmitterBase, Scalars, Vec, llvm_scalar
 
 _INTEGER = {
@@ -15,7 +16,7 @@ _INTEGER = {
     "remui": "urem", "andi": "and", "ori": "or", "xori": "xor", "shli": "shl", "shrsi": "ashr", "shrui": "lshr",
 }  # fmt: skip
 _INTEGER_CALL = {"minsi": "smin", "maxsi": "smax", "minui": "umin", "maxui": "umax"}
-_FLOAT = {"addf": "fadd", "subf": "fsub", "mulf": "fmul", "divf": "fdiv", "remf": "frem"}
+_FLOAT = {"addf": "fadd", "subf": "fsub", "mulf": "fmul", "divf": "fdiv"}
 _FLOAT_CALL = {"maximumf": "maximum", "minimumf": "minimum", "maxnumf": "maxnum", "minnumf": "minnum"}
 _CONVERT = {
     "extf": "fpext", "truncf": "fptrunc", "sitofp": "sitofp", "uitofp": "uitofp", "fptosi": "fptosi",
@@ -24,11 +25,7 @@ _CONVERT = {
 
 
 def float_literal(value: float, dtype: DType) -> str:
-    """A float constant as LLVM writes it: the bits of the double of the same value, or of the half."""
-    if dtype.name == "f16":
-        return "0xH" + struct.pack(">e", value).hex().upper()
-    if dtype.name == "bf16":
-        return f"0xR{struct.unpack('<I', struct.pack('<f', value))[0] >> 16:04X}"
+    """A float constant as LLVM writes it: the bits of the double of the same value."""
     if dtype.name == "f32":
         value = struct.unpack("<f", struct.pack("<f", value))[0]
     return "0x" + struct.pack(">d", value).hex().upper()
@@ -146,6 +143,9 @@ class ArithEmitter(EmitterBase):
             call = _FLOAT_CALL[name]
             self.elementwise(op, lambda k, d, w, a, b: self.intrinsic(call, k, d, w, a, b), *op.operands)
             return
+        if name == "remf":
+            self.elementwise(op, lambda k, d, w, a, b: float_remainder(self, d, w, a, b), *op.operands)
+            return
         self.elementwise(op, lambda k, d, w, a, b: self.emit(f"{_FLOAT[name]} {k} {a}, {b}"), *op.operands)
 
     def arith_negf(self, op: Op) -> None:
@@ -195,17 +195,15 @@ class ArithEmitter(EmitterBase):
         def make(k: str, d: DType, w: int, a: str) -> str:
             out = self.vector_type(target, w) if w else llvm_scalar(target)
             if name in ("fptosi", "fptoui"):
-                return self._saturating(name, k, d, out, target, w, a)
+                make_int = to_signed if name == "fptosi" else to_unsigned
+                return make_int(self, d, target, w, a)
+            if name == "extf" and d.size == 2:
+                return widen_half(self, d, w, a)
+            if name == "truncf" and target.size == 2:
+                return narrow_half(self, target, w, a)
             return self.emit(f"{_CONVERT[name]} {k} {a} to {out}")
 
         self.elementwise(op, make, x)
-
-    def _saturating(self, name: str, k: str, d: DType, out: str, target: DType, w: int, a: str) -> str:
-        """Out of range gives the nearest value instead of poison."""
-        v = f"v{w}" if w else ""
-        call = f"@llvm.{name}.sat.{v}{_suffix(target)}.{v}{_suffix(d)}"
-        self.declare(call, f"declare {out} {call}({k})")
-        return self.emit(f"call {out} {call}({k} {a})")
 
     def _index_cast(self, op: Op, x: Value) -> None:
         if isinstance(x.type, IndexType):

@@ -17,7 +17,8 @@ from ..ir.dims import Dim, Sym
 from ..ir.types import IndexType, MemRefType, ScalarType, Type, VectorType
 from ..target import Target
 
-_SCALARS = {"f32": "float", "f64": "double", "f16": "half", "bf16": "bfloat"}
+#: 16-bit floats are storage: registers hold their bits
+_SCALARS = {"f32": "float", "f64": "double", "f16": "i16", "bf16": "i16"}
 
 
 def llvm_scalar(dtype: DType) -> str:
@@ -183,6 +184,9 @@ class EmitterBase:
             if b.startswith("%"):
                 b = self._intrinsic("umax", b, "1")
             return Affine(((self.pure(f"udiv i64 {a}, {b}", a, b), 1),))
+        if atom.name == "bcast":
+            one = self.pure(f"icmp eq i64 {b}, 1", b)
+            return Affine(((self.pure(f"select i1 {one}, i64 {a}, i64 {b}", one, a, b), 1),))
         return Affine(((self._intrinsic(f"s{atom.name}", a, b), 1),))
 
     def _intrinsic(self, name: str, a: str, b: str) -> str:

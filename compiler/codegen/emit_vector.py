@@ -335,7 +335,10 @@ class VectorEmitter(ArithEmitter):
         suffix = f"v{w}{'i8' if dtype == boolean else dtype.name if dtype.is_float else f'i{dtype.bits}'}"
         name = f"@llvm.masked.load.{suffix}.p0"
         self.declare(name, f"declare {memory} {name}(ptr, i32, <{w} x i1>, {memory})")
-        fill = "zeroinitializer" if dtype == boolean else self.splat(dtype, w, padding)
+        if dtype == boolean:
+            fill = "splat (i8 1)" if padding == "true" else "zeroinitializer"
+        else:
+            fill = self.splat(dtype, w, padding)
         got = self.emit(
             f"call {memory} {name}(ptr {pointer}, i32 {dtype.size}, <{w} x i1> {mask}, {memory} {fill})"
         )

@@ -13,6 +13,7 @@ from ..target import Target
 from .emit_control import ControlEmitter
 from .emit_core import Affine, Mem
 from .emit_session import SessionEmitter
+from .emit_shuffle import vector_shuffle
 
 Handler = Callable[[ControlEmitter, Op], None]
 
@@ -27,6 +28,7 @@ HANDLERS: dict[str, Any] = {
     **{c.name: ControlEmitter.arith_float for c in arith.FLOAT.values()},
     **{c.name: ControlEmitter.arith_convert for c in arith.CONVERSIONS.values()},
     **{c.name: ControlEmitter.math_unary for c in arith.MATH_UNARY.values()},
+    **{c.name: ControlEmitter.math_binary for c in arith.MATH_BINARY.values()},
     "memref.load": ControlEmitter.memref_load,
     "memref.store": ControlEmitter.memref_store,
     "memref.atomic_rmw": ControlEmitter.memref_atomic_rmw,
@@ -36,6 +38,7 @@ HANDLERS: dict[str, Any] = {
     "vector.store": ControlEmitter.vector_store,
     "vector.broadcast": ControlEmitter.vector_broadcast,
     "vector.shape_cast": ControlEmitter.vector_shape_cast,
+    "vector.shuffle": vector_shuffle,
     "vector.extract": ControlEmitter.vector_extract,
     "vector.outerproduct": ControlEmitter.vector_outerproduct,
     "vector.reduction": ControlEmitter.vector_reduction,
@@ -48,6 +51,7 @@ HANDLERS: dict[str, Any] = {
     "scf.parallel": SessionEmitter.scf_parallel,
     "func.call": ControlEmitter.func_call,
     "session.bind": SessionEmitter.session_bind,
+    "session.slot": SessionEmitter.session_slot,
     "session.leave": SessionEmitter.session_leave,
     "session.reserve": SessionEmitter.session_reserve,
     "session.is_null": SessionEmitter.session_is_null,
@@ -62,7 +66,8 @@ class FunctionEmitter(SessionEmitter):
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
-        self.attributes = f'"target-cpu"="{target.cpu}" nounwind'
+        denormals = '"denormal-fp-math"="preserve-sign,preserve-sign"'
+        self.attributes = f'"target-cpu"="{target.cpu}" {denormals} nounwind'
 
     def op(self, op: Op) -> None:
         handler = HANDLERS.get(op.name)

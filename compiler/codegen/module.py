@@ -175,7 +175,10 @@ def plan_text(row: FunctionRow, target: Target, declared: dict[str, str]) -> str
     for r in row.requires:
         left, relation, right = split_requirement(r)
         a, b = e.materialize(e.dim(left)), e.materialize(e.dim(right))
-        holds = e.pure(f"icmp {'eq' if relation == '==' else 'sge'} i64 {a}, {b}", a, b)
+        holds = e.pure(f"icmp {'sge' if relation == '>=' else 'eq'} i64 {a}, {b}", a, b)
+        for side in (a, b) if relation == "~" else ():
+            one = e.pure(f"icmp eq i64 {side}, 1", side)
+            holds = e.pure(f"or i1 {holds}, {one}", holds, one)
         values += [a, b, e.pure(f"zext i1 {holds} to i64", holds)]
     for i, value in enumerate(values):
         slot = e.emit(f"getelementptr i64, ptr %planned, i64 {i}")

@@ -106,6 +106,10 @@ LIBC = {
 }
 
 
+#: bits of MXCSR: results that are denormal become zero, operands count as zero
+FTZ, DAZ = 1 << 15, 1 << 6
+
+
 class Function:
     """One function being written. `with f.when(c):`, `with f.loop():` and `f.ret(v)` are its control flow."""
 
@@ -217,6 +221,25 @@ class Function:
 
     def pause(self) -> None:
         self._do('call void asm sideeffect "pause", ""()')
+
+    # the processor's way with denormals
+
+    def flush_denormals(self) -> V:
+        """Denormal operands and results count as zero from here on, as in TensorFlow's kernels; gives what
+        `restore_floats` takes."""
+        slot = self.var("i32")
+        self._register("stmxcsr", slot)
+        before = self.load("i32", slot)
+        self.restore_floats(self.op("or", before, FTZ | DAZ))
+        return before
+
+    def restore_floats(self, before: V) -> None:
+        """The state of before `flush_denormals`."""
+        self._register("ldmxcsr", self.var("i32", before))
+
+    def _register(self, name: str, slot: V) -> None:
+        self.module.external(f"llvm.x86.sse.{name}", "void", "ptr")
+        self._do(f"call void @llvm.x86.sse.{name}({slot})")
 
     # variables
 

@@ -87,6 +87,7 @@ def _worker(m: NativeModule) -> None:
     """A worker's life: spin on its mail, enter open regions, sleep after about a millisecond without one."""
     f = Function(m, "nw.worker", "ptr", [("ptr", "worker")])
     worker = f["worker"]
+    f.flush_denormals()
     spins = f.var("i32", 0)
     with f.loop():
         entered = f.var("i1", V("i1", "false"))

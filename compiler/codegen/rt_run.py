@@ -118,7 +118,7 @@ def _infer(m: NativeModule, table: V, sizes: tuple[int, int]) -> None:
 
 _SENTENCES = {
     "INDEX": "an index lies outside of its dimension",
-    "ARITH": "an integer is divided by zero",
+    "ARITH": "an integer is divided by zero, or a matrix has no inverse",
     "LIMIT": "the loop runs more rounds than allowed",
     "SHAPE": "a size that is computed at run time does not fit",
     "NOMEM": "no memory for results whose size is computed at run time",
@@ -165,11 +165,13 @@ def _run(m: NativeModule, table: V, sizes: tuple[int, int], variables: int, own:
     threads = f.load("i32", session, THREADS)
     team = f.call("ptr nw.team_take", f.op("sub", threads, 1))
     data = f.load("ptr", state, DATA) if variables else NULL
+    floats = f.flush_denormals()
     f.call_pointer(
         f.load("ptr", row, F_ENTRY), f["in"], f["out"], word, f.load("ptr", session, ARENA),
         f.call("ptr nw.weights"), data, symbols, f.convert(threads, "i64"), team,
         own.tables(f, session),
     )  # fmt: skip
+    f.restore_floats(floats)
     f.call("void nw.team_release", team)
     if release_state is not None:
         release_state()

@@ -46,8 +46,8 @@ def choose_conv(
     out: tuple[Dim, ...],
     channels: int,
     columns: int,
-    kernel: tuple[int, int],
-    strides: tuple[int, int],
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
     may_flatten: bool,
 ) -> ConvChoice:
     """The cut with the fewest cycles; of equal ones the one with most units."""
@@ -75,11 +75,25 @@ def choose_conv(
     return ConvChoice(tile, flat, ty, chunk, split, reason)
 
 
-def choose_matmul(target: Target, m: Dim, columns: int, depth: int) -> tuple[tuple[int, int], int]:
-    """The tile, and how many rows a unit of the parallel range has."""
+def depthwise_tile(target: Target, channels: Dim, taps: int) -> tuple[int, int]:
+    """Pixels and vectors of channels of a depthwise tile. Beside its accumulators stand the vectors of a row of
+    `taps` weights and one of the image."""
+    pixels = 7
+    wide = isinstance(channels, int) and channels % (2 * target.lanes) == 0
+    return pixels, 2 if wide and 2 * (pixels + taps + 1) <= target.registers else 1
+
+
+def choose_matmul(
+    target: Target, m: Dim, columns: int, depth: int, size: int = 4
+) -> tuple[tuple[int, int], int]:
+    """The tile, and how many rows a unit of the parallel range has. Vectors count float32 lanes: elements of
+    `size` 8 take two registers for each. A few rows leave room for more columns, which hides latency."""
+    share = max(1, size // 4)
     if isinstance(m, int):
-        tile = target.tile(columns, depth * 4)
-        if m <= 4 * tile[0]:
-            return tile, m
-    tile = target.short_tile(columns)
-    return tile, 8 * tile[0]
+        tall, wide = target.tile(columns, depth * 4)
+        while 8 * wide * max(m, 1) <= target.registers and wide * target.lanes < columns:
+            wide *= 2
+        if m <= 4 * tall:
+            return (tall, max(1, wide // share)), m
+    tall, wide = target.short_tile(columns)
+    return (tall, max(1, wide // share)), 8 * tall

@@ -6,21 +6,23 @@ from ..ir.core import Op
 from ..ir.dims import Dim, product
 from ..ir.types import TensorType
 from ..ops.base import tensor
-from ..ops.conv import Conv2D
+from ..ops.conv import Conv2D, Conv3D, ConvTranspose
 from ..ops.matmul import MatMul
-from ..ops.pool import AvgPool2D, MaxPool2D
+from ..ops.pool import Dilation2D, Pool
 from ..ops.reduce import Reduce
 
 
 def flops(op: Op) -> Dim:
     """Operations of one op: two for each multiply-add, one for each element of anything else."""
-    if isinstance(op, Conv2D):
-        return 2 * tensor(op.result).size * product(tensor(op.w).shape[:3])
+    if isinstance(op, (Conv2D, Conv3D)):
+        return 2 * tensor(op.result).size * product(tensor(op.w).shape[:-1])
+    if isinstance(op, ConvTranspose):
+        return 2 * tensor(op.x).size * product(tensor(op.w).shape[:-1])
     if isinstance(op, MatMul):
         x = tensor(op.x)
         return 2 * tensor(op.result).size * x.shape[-2 if op.transpose_x else -1]
-    if isinstance(op, (MaxPool2D, AvgPool2D)):
-        return tensor(op.result).size * product(op.kernel)
+    if isinstance(op, (Pool, Dilation2D)):
+        return tensor(op.results[0]).size * product(op.kernel)
     if isinstance(op, Reduce):
         return tensor(op.x).size
     if op.has("pointwise"):

@@ -15,7 +15,7 @@ from ...runtime.errors import ParseError
 
 
 class Atom:
-    """A factor that cannot be taken apart: a symbol, or `floordiv`, `max`, `min` of two dimensions."""
+    """A factor that cannot be taken apart: a symbol, or `floordiv`, `max`, `min`, `bcast` of two dimensions."""
 
     __slots__ = ("args", "name")
 
@@ -193,7 +193,30 @@ def dim_min(a: Dim, b: Dim) -> Dim:
     return _call("min", *sorted((a, b), key=str))
 
 
-FUNCTIONS = {"floordiv": floordiv, "max": dim_max, "min": dim_min}
+def dim_bcast(a: Dim, b: Dim) -> Dim:
+    """The size that sizes `a` and `b` broadcast to, given that they are equal or one of them is 1: the one that is
+    not 1. Of several nested ones each counts once, in alphabetical order."""
+    if a == b or b == 1:
+        return a
+    if a == 1 or isinstance(b, int):
+        return b
+    if isinstance(a, int):
+        return a
+    parts = sorted({str(d): d for d in (*_broadcast_parts(a), *_broadcast_parts(b))}.items())
+    return reduce(lambda x, y: x if x == y else _call("bcast", x, y), (d for _, d in parts))
+
+
+def _broadcast_parts(d: Dim) -> list[Dim]:
+    """What `d` is the broadcast of; itself when it is none."""
+    if isinstance(d, Sym) and len(d.terms) == 1 and len(d.atoms) == 1:
+        ((factors, c),) = d.terms.items()
+        (atom,) = d.atoms.values()
+        if c == 1 and len(factors) == 1 and atom.name == "bcast" and atom.args:
+            return [p for x in atom.args for p in _broadcast_parts(x)]
+    return [d]
+
+
+FUNCTIONS = {"floordiv": floordiv, "max": dim_max, "min": dim_min, "bcast": dim_bcast}
 
 
 def product(dims: Iterable[Dim]) -> Dim:

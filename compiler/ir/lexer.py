@@ -25,6 +25,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
+_SHOWN = 160  # characters before and after the place of an error
+_MOST_MESSAGE = 600
+
 
 @dataclass(frozen=True)
 class Token:
@@ -58,9 +61,12 @@ class Lexer:
         line = self.text.count("\n", 0, at) + 1
         begin = self.text.rfind("\n", 0, at) + 1
         end = self.text.find("\n", at)
-        shown = self.text[begin : end if end >= 0 else len(self.text)]
         column = at - begin + 1
-        caret = " " * (column - 1) + "^"
+        # Of a long line, what stands around the place.
+        left = max(begin, at - _SHOWN)
+        shown = self.text[left : min(end if end >= 0 else len(self.text), at + _SHOWN)]
+        caret = " " * (at - left) + "^"
+        message = message if len(message) <= _MOST_MESSAGE else message[: _MOST_MESSAGE - 1] + "…"
         return ParseError(f"{self.filename}:{line}:{column}: {message}\n{shown}\n{caret}")
 
     @property

@@ -28,19 +28,20 @@ class _BorderLowering:
         self.y: MemRefType = kernel.outputs[0]
         self.width = 2 * target.lanes
         self.pads = kernel.params["pads"]
-        c = b.dim(self.x.shape[3])
+        c = b.dim(self.x.shape[-1])
         self.source = self._rows(b.inputs[0], self.x)
         self.target = self._rows(b.outputs[0], self.y)
-        left = self._pad(1)
-        shown = b.min(b.dim(self.x.shape[2]), b.sub(b.dim(self.y.shape[2]), left))
+        columns = self.x.rank - 2
+        left = self._pad(columns - 1)
+        shown = b.min(b.dim(self.x.shape[columns]), b.sub(b.dim(self.y.shape[columns]), left))
         self.left = b.mul(left, c)
         self.middle = b.add(self.left, b.mul(shown, c))
-        self.end = b.mul(b.dim(self.y.shape[2]), c)
+        self.end = b.mul(b.dim(self.y.shape[columns]), c)
 
     def _rows(self, v: Value, t: MemRefType) -> Value:
-        """An image buffer as [n, H, W * C]."""
-        n, h, w, c = t.shape
-        return self.b.reinterpret(v, (n, h, w * c), (h * w * c, w * c, 1))
+        """An image buffer as [n, size…, W * C]."""
+        shape = (*t.shape[:-2], t.shape[-2] * t.shape[-1])
+        return self.b.reinterpret(v, shape, MemRefType(shape, t.dtype).element_strides)
 
     def _pad(self, axis: int) -> Index:
         given = self.pads[axis]
@@ -52,40 +53,45 @@ class _BorderLowering:
 
     def function(self) -> FuncOp:
         b = self.b
-        rows, top = b.dim(self.y.shape[1]), self._pad(0)
         with b.loop(b.lo, b.hi) as unit:
-            image, row = b.div(unit.iv, rows), b.rem(unit.iv, rows)
-            # one unsigned comparison: rows above the image wrap around to huge numbers
-            source = b.sub(row, top)
-            inside = b.compare("ult", source, b.dim(self.x.shape[1]))
-            with b.when(inside):
-                self._fill(image, row, 0, self.left)
-                self._copy(image, source, row)
-                self._fill(image, row, self.middle, self.end)
-            with b.when(b.compare("uge", source, b.dim(self.x.shape[1]))):
-                self._fill(image, row, 0, self.end)
+            at = b.unravel(unit.iv, self.y.shape[:-2])
+            self._row(at, at[:1])
         return b.finish()
 
-    def _fill(self, image: Index, row: Index, lo: Index, hi: Index) -> None:
-        b = self.b
-        self._stretch(lo, hi, lambda at, width: zero_row(b, width, self.y.dtype), image, row)
+    def _row(self, at: list[Index], source: list[Index]) -> None:
+        """The row `at` of the buffer; `source` is its place in the image as far as that is known."""
+        b, axis = self.b, len(source)
+        if axis == len(at):
+            self._fill(at, 0, self.left)
+            self._copy(source, at)
+            self._fill(at, self.middle, self.end)
+            return
+        # one unsigned comparison: rows above the image wrap around to huge numbers
+        here = b.sub(at[axis], self._pad(axis - 1))
+        inside = b.compare("ult", here, b.dim(self.x.shape[axis]))
+        with b.when(inside):
+            self._row(at, [*source, here])
+        with b.when(b.compare("uge", here, b.dim(self.x.shape[axis]))):
+            self._fill(at, 0, self.end)
 
-    def _copy(self, image: Index, source: Index, row: Index) -> None:
+    def _fill(self, row: list[Index], lo: Index, hi: Index) -> None:
+        b = self.b
+        self._stretch(lo, hi, lambda at, width: zero_row(b, width, self.y.dtype), row)
+
+    def _copy(self, source: list[Index], row: list[Index]) -> None:
         b = self.b
 
         def value(at: Index, width: int) -> Value:
-            return b.read(self.source, [image, source, b.sub(at, self.left)], (width,), (2,))
+            return b.read(self.source, [*source, b.sub(at, self.left)], (width,), (len(source),))
 
-        self._stretch(self.left, self.middle, value, image, row)
+        self._stretch(self.left, self.middle, value, row)
 
-    def _stretch(
-        self, lo: Index, hi: Index, value: Callable[[Index, int], Value], image: Index, row: Index
-    ) -> None:
+    def _stretch(self, lo: Index, hi: Index, value: Callable[[Index, int], Value], row: list[Index]) -> None:
         """Writes vectors over lo..hi of a row; single elements at the end, so that nothing is overwritten."""
-        b, width = self.b, self.width
+        b, width, axis = self.b, self.width, len(row)
         whole = b.add(lo, b.mul(b.div(b.sub(hi, lo), width), width))
         with b.loop(lo, whole, width) as i:
-            b.write(value(i.iv, width), self.target, [image, row, i.iv], (2,))
+            b.write(value(i.iv, width), self.target, [*row, i.iv], (axis,))
         if not (isinstance(whole, int) and whole == hi):
             with b.loop(whole, hi) as i:
-                b.write(value(i.iv, 1), self.target, [image, row, i.iv], (2,))
+                b.write(value(i.iv, 1), self.target, [*row, i.iv], (axis,))

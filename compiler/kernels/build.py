@@ -140,6 +140,8 @@ class LoopBuilder(Builder):
         if not atom.args:
             return self.symbols[atom.name]
         a, b = (self.dim(x) for x in atom.args)
+        if atom.name == "bcast":
+            return self(arith.SelectOp, self.compare("eq", b, 1), self.idx(a), self.idx(b))
         return {"floordiv": self.div, "max": self.max, "min": self.min}[atom.name](a, b)
 
     # control flow

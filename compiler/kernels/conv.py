@@ -3,6 +3,8 @@
 Input [n, H, W, C] already padded, weights packed [panels, KH, KW * C, 32]. For undilated columns the KW * C
 numbers under a window row are consecutive in memory, so they are one summed dimension. A tile is `ty` rows
 of `tx` pixels; the weight panel is the outer loop, pixels the inner ones, so that a panel stays in cache.
+Volumes [n, D, H, W, C] have one more summed loop, over a window's planes; their weights are packed
+[panels, KD * KH, KW * C, 32].
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 from ..cost.tiles import RowTiles, split_columns, split_rows
 from ..ir.core import Value
+from ..ir.dims import Dim, product
 from ..ir.types import MemRefType
 from ..ops.builtin import FuncOp
 from ..target import Target
@@ -30,17 +33,22 @@ class Shape:
 
     x: MemRefType
     y: MemRefType
-    kernel: tuple[int, int]
-    strides: tuple[int, int]
-    dilations: tuple[int, int]
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
 
     @property
     def channels(self) -> int:
-        return int(self.x.shape[3])  # type: ignore[arg-type]
+        return int(self.x.shape[-1])  # type: ignore[arg-type]
 
     @property
     def columns(self) -> int:
-        return int(self.y.shape[3])  # type: ignore[arg-type]
+        return int(self.y.shape[-1])  # type: ignore[arg-type]
+
+    @property
+    def outer(self) -> tuple[Dim, ...]:
+        """The images, and in volumes their planes."""
+        return self.y.shape[:-3]
 
 
 def shape_of(kernel: Kernel) -> Shape:
@@ -71,33 +79,35 @@ class _ConvLowering:
         self.dtype = self.s.x.dtype
         self.packed = bool(p["packed"])
         if not self.packed:
-            kh, kw, c, o = kernel.inputs[1].shape
-            self.weights = self.b.reinterpret(self.b.inputs[1], (kh, kw * c, o), (kw * c * o, o, 1))
+            w = kernel.inputs[1]
+            rows, step = product(w.shape[:-3]), w.element_strides
+            self.weights = self.b.reinterpret(
+                self.b.inputs[1], (rows, w.shape[-3] * w.shape[-2], w.shape[-1]), (step[-4], step[-2], 1)
+            )
         self.x = self._windows()
         self.y = self.b.outputs[0]
         self.bias = leading_bias(kernel, 2)
 
     def _windows(self) -> Value:
-        """x as [n, input row, row of the tile, output column, kernel column, numbers under a window row];
-        the windows overlap."""
+        """x as [n, (plane,) input row, row of the tile, output column, kernel column, numbers under a window
+        row]; the windows overlap."""
         s, b = self.s, self.b
-        n, h = s.x.shape[:2]
-        image, row, pixel, _ = s.x.element_strides
-        kw, step, dil = s.kernel[1], s.strides[1], s.dilations[1]
+        *outer, row, pixel, _ = s.x.element_strides
+        kw, step, dil = s.kernel[-1], s.strides[-1], s.dilations[-1]
         dense = kw == 1 or (dil == 1 and pixel == s.channels)
         inner = kw * s.channels if dense else s.channels
         self.kw_loops = 1 if dense else kw
         return b.reinterpret(
             b.inputs[0],
-            (n, h, self.ty, s.y.shape[2], self.kw_loops, inner),
-            (image, row, row * s.strides[0], pixel * step, pixel * dil, 1),
+            (*s.x.shape[:-2], self.ty, s.y.shape[-2], self.kw_loops, inner),
+            (*outer, row, row * s.strides[-2], pixel * step, pixel * dil, 1),
         )
 
     def function(self) -> FuncOp:
         b, s = self.b, self.s
-        blocks = b.div(b.add(b.dim(s.y.shape[1]), self.ty - 1), self.ty)
+        blocks = b.div(b.add(b.dim(s.y.shape[-3]), self.ty - 1), self.ty)
         if self.by_panels:
-            units = b.mul(b.dim(s.y.shape[0]), blocks)
+            units = b.mul(b.dim(product(s.outer)), blocks)
             self._column_range(b.lo, b.hi, lambda column, width: self._units(0, units, blocks, column, width))
         else:
             with b.loop(b.lo, b.hi, self.chunk) as chunk:
@@ -128,7 +138,8 @@ class _ConvLowering:
         start = self._initial(column, width, inside)
         with b.loop(lo, hi) as unit:
             image, block = b.div(unit.iv, blocks), b.rem(unit.iv, blocks)
-            self._block(image, b.mul(block, self.ty), column, width, inside, start)
+            lead = b.unravel(image, self.s.outer)
+            self._block(lead, b.mul(block, self.ty), column, width, inside, start)
 
     def _initial(self, column: Index, width: int, inside: bool) -> Value:
         """The row that accumulators start from: the bias, or zeros."""
@@ -139,26 +150,28 @@ class _ConvLowering:
         rank = mem.memref(bias).rank
         return b.read(bias, [*[0] * (rank - 1), column], (width,), (rank - 1,), inside)
 
-    def _block(self, image: Index, row: Index, column: Index, width: int, inside: bool, start: Value) -> None:
+    def _block(
+        self, lead: list[Index], row: Index, column: Index, width: int, inside: bool, start: Value
+    ) -> None:
         """All tiles of one block of `ty` output rows; the last block may have fewer."""
-        b, height = self.b, self.s.y.shape[1]
+        b, height = self.b, self.s.y.shape[-3]
         rest = height % self.ty if isinstance(height, int) else 0
         if self.ty == 1 or rest == 0:
-            self._row_tiles(image, row, self.ty, column, width, inside, start)
+            self._row_tiles(lead, row, self.ty, column, width, inside, start)
             return
         whole = b.compare("sle", b.add(row, self.ty), b.dim(height))
         blocks = b.switch(b(SelectOp, whole, b.idx(1), b.idx(0)), [1])
         for rows, block in ((rest, blocks[0]), (self.ty, blocks[1])):
             with b.filling(block):
-                self._row_tiles(image, row, rows, column, width, inside, start)
+                self._row_tiles(lead, row, rows, column, width, inside, start)
 
     def _row_tiles(
-        self, image: Index, row: Index, rows: int, column: Index, width: int, inside: bool, start: Value
+        self, lead: list[Index], row: Index, rows: int, column: Index, width: int, inside: bool, start: Value
     ) -> None:
-        b, total = self.b, self.s.y.shape[2]
+        b, total = self.b, self.s.y.shape[-2]
 
         def tile(x: Index, pixels: int) -> None:
-            self._tile(image, row, x, rows, pixels, column, width, inside, start)
+            self._tile(lead, row, x, rows, pixels, column, width, inside, start)
 
         if not isinstance(total, int):
             self._dynamic_row(b.dim(total), tile)
@@ -184,29 +197,43 @@ class _ConvLowering:
                     tile(whole, pixels)
 
     def _tile(
-        self, image: Index, row: Index, x: Index, rows: int, pixels: int, column: Index, width: int,
+        self, lead: list[Index], row: Index, x: Index, rows: int, pixels: int, column: Index, width: int,
         inside: bool, start: Value,
     ) -> None:  # fmt: skip
         b, s = self.b, self.s
         acc = b.splat(start, (rows * pixels, width))
-        top = b.mul(row, s.strides[0])
+        first = len(lead)
+        top = b.mul(row, s.strides[-2])
+        planes = [b.mul(at, step) for at, step in zip(lead[1:], s.strides, strict=False)]
 
         def left(k: Sequence[Index]) -> Value:
-            at = [image, b.add(top, b.mul(k[0], s.dilations[0])), 0, x, k[1], k[2]]
+            *deep, kh, kw, c = k
+            at = [
+                *lead[:1],
+                *(b.add(p, b.mul(i, d)) for p, i, d in zip(planes, deep, s.dilations, strict=False)),
+            ]
+            at += [b.add(top, b.mul(kh, s.dilations[-2])), 0, x, kw, c]
             if rows == 1:
-                return b.read(self.x, at, (pixels,), (3,))
-            return b.shape_cast(b.read(self.x, at, (rows, pixels), (2, 3)), (rows * pixels,))
+                return b.read(self.x, at, (pixels,), (first + 2,))
+            tile = b.read(self.x, at, (rows, pixels), (first + 1, first + 2))
+            return b.shape_cast(tile, (rows * pixels,))
 
         def right(k: Sequence[Index]) -> Value:
-            inner = k[2] if self.kw_loops == 1 else b.add(b.mul(k[1], s.channels), k[2])
+            *deep, kh, kw, c = k
+            inner = c if self.kw_loops == 1 else b.add(b.mul(kw, s.channels), c)
+            for i in deep:
+                kh = b.add(b.mul(i, s.kernel[-2]), kh)
             if not self.packed:
-                return b.read(self.weights, [k[0], inner, column], (width,), (2,), inside)
-            return packed_row(b, b.inputs[1], [k[0]], inner, column, width)
+                return b.read(self.weights, [kh, inner, column], (width,), (2,), inside)
+            return packed_row(b, b.inputs[1], [kh], inner, column, width)
 
-        count = s.kernel[1] * s.channels if self.kw_loops == 1 else s.channels
-        depths = [Depth(s.kernel[0]), Depth(self.kw_loops), Depth(count, UNROLL)]
+        count = s.kernel[-1] * s.channels if self.kw_loops == 1 else s.channels
+        depths = [*(Depth(k) for k in s.kernel[:-1]), Depth(self.kw_loops), Depth(count, UNROLL)]
         acc = accumulate(b, acc, depths, left, right)
-        where = [image, row, x, column]
-        shape, axes = ((pixels, width), (2, 3)) if rows == 1 else ((rows, pixels, width), (1, 2, 3))
+        where = [*lead, row, x, column]
+        if rows == 1:
+            shape, axes = (pixels, width), (first + 1, first + 2)
+        else:
+            shape, axes = (rows, pixels, width), (first, first + 1, first + 2)
         acc = b.shape_cast(acc, shape)
         b.write(b.apply(2, acc, where, shape, axes, inside, self.bias), self.y, where, axes, inside)

@@ -67,7 +67,12 @@ INTEGER = _declare(
 )
 FLOAT = _declare(ArithBinary, "arith", "addf subf mulf divf maximumf minimumf maxnumf minnumf remf")
 FLOAT_UNARY = _declare(ArithUnary, "arith", "negf")
-MATH_UNARY = _declare(ArithUnary, "math", "absf absi sqrt exp expm1 log tanh erf floor ceil roundeven")
+MATH_UNARY = _declare(
+    ArithUnary,
+    "math",
+    "absf absi sqrt exp expm1 log log1p tanh sin cos tan erf erfc floor ceil roundeven",
+)
+MATH_BINARY = _declare(ArithBinary, "math", "atan2 copysign powf")
 CONVERSIONS = _declare(
     Conversion,
     "arith",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Union
 
-from ...runtime.spec import DType
+from ...runtime.spec import DType, bf16, f16, i8, i16, i32, i64, u8, u16, u32, u64
 from ..ir.attributes import Attribute, Raw
 from ..ir.core import Value
 from ..ir.dims import Dim, Sym
@@ -17,6 +17,13 @@ from ..ir.types import MemRefType, ScalarType, Type, VectorType
 
 DimAttr = tuple[Union[int, Sym], ...]
 _DYNAMIC = -(2**63)
+_STORED = {u8: i8, u16: i16, u32: i32, u64: i64, f16: i16, bf16: i16}
+
+
+def signless(dtype: DType) -> DType:
+    """How elements lie in buffers: MLIR's arith has no unsigned types, the op tells the sign; 16-bit floats are
+    kept as their bits and computed with as f32."""
+    return _STORED.get(dtype, dtype)
 
 
 def memref(v: Value) -> MemRefType:
@@ -215,6 +222,18 @@ class VectorExtract(DefinedOp, name="vector.extract", traits={"pure"}):
 
     def generic_properties(self) -> dict[str, Attribute]:
         return {"static_position": _static(self.position)}
+
+
+class Shuffle(DefinedOp, name="vector.shuffle", traits={"pure"}):
+    """Chosen elements of two vectors; those of the second are counted on from the first."""
+
+    properties = ("mask",)
+    x = Operand()
+    y = Operand()
+    mask = Attr(tuple[int, ...])
+
+    def infer(self) -> tuple[Type, ...]:
+        return (VectorType((len(self.mask),), vector(self.x).dtype),)
 
 
 class ShapeCast(DefinedOp, name="vector.shape_cast", traits={"pure"}):

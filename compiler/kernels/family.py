@@ -49,7 +49,13 @@ class KernelBuilder(LoopBuilder):
         made = new_kernel_function(
             kernel.sym_name,
             [*zip(names, types, strict=True), *errors],
-            [*((s, s) for s in kernel.symbols), *([("site", "")] if errors else []), ("lo", ""), ("hi", "")],
+            [
+                *((s, s) for s in kernel.symbols),
+                *([("site", "")] if errors else []),
+                *([("slot", "")] if kernel.params.get("slot") else []),
+                ("lo", ""),
+                ("hi", ""),
+            ],
         )
         super().__init__(made.func)
         self.kernel = kernel
@@ -57,7 +63,10 @@ class KernelBuilder(LoopBuilder):
         self.inputs = args[: len(kernel.inputs)]
         self.outputs = args[len(kernel.inputs) : len(types)]
         self.error = args[len(types)] if errors else None
-        self.site = args[-3] if errors else None
+        indices = dict(zip((a.hint for a in args), args, strict=True))
+        self.site = indices["site"] if errors else None
+        #: which thread's part of scratch buffers [threads, …] this call may use, with params["slot"]
+        self.slot = indices.get("slot")
         self.lo, self.hi = args[-2], args[-1]
 
     def finish(self) -> FuncOp:
@@ -109,8 +118,9 @@ def read_broadcast(
     at = [0 if t.shape[i] == 1 else where[lead + i] for i in range(t.rank)]
     own = [a - lead for a in axes]
     real = [o >= 0 and t.shape[o] != 1 for o in own]
-    if all(real):
-        return b.read(source, at, shape, tuple(own), inside)
+    if all(real) or any(real[:-1]):
+        # a size of 1 beside one that varies is the result's own: the tile is 1 there, or masked along columns
+        return b.read(source, at, shape, tuple(own), inside and real[-1])
     if real[-1]:
         row = b.read(source, at, shape[-1:], (own[-1],), inside)
         return row if len(shape) == 1 else b.splat(row, shape)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from ...runtime.spec import f32, i32
 from ..ir.core import Op, Value
-from ..ir.dims import Dim, product
+from ..ir.dims import Dim, ceildiv, product
 from ..ops.base import tensor
 from ..ops.constant import constant_value
+from ..ops.image import Colour, CropAndResize, DrawBoxes, ProjectiveTransform
 from ..ops.resize import Resize, ScaleAndTranslate, most_area_taps
+from . import colour
 from .dialect_memory import memref
+from .form_moves import copy
 from .former import Former, Group, forms
 
 
@@ -100,3 +103,75 @@ def form_scale_and_translate(f: Former, group: Group) -> None:
         f.call("resize_taps", inputs, table, out, params, location=op.location, unit_cost=(512, 64))
         tables.append(table)
     _resample(f, op, op.x, tables, 0)
+
+
+@forms(Colour)
+def form_colour(f: Former, group: Group) -> None:
+    op = group.last
+    if isinstance(op, Colour):
+        x = tensor(op.x)
+        f.call(
+            "colour",
+            [f.buffer(v) for v in op.operands],
+            [f.result(op.result)],
+            ceildiv(product(x.shape[:-1]), colour.BLOCK),
+            {"kind": op.kind, "dtype": x.dtype},
+            cost_of=[op],
+            unit_cost=(40.0 * colour.BLOCK, 24.0 * colour.BLOCK),
+            location=op.location,
+        )
+
+
+@forms(DrawBoxes)
+def form_draw_boxes(f: Former, group: Group) -> None:
+    op = group.last
+    if isinstance(op, DrawBoxes):
+        y = f.result(op.result)
+        copy(f, f.buffer(op.x), y, location=op.location)
+        inputs = [f.buffer(op.boxes), f.buffer(op.colours)]
+        f.call(
+            "draw_boxes",
+            inputs,
+            [y],
+            tensor(op.x).shape[0],
+            {"dtype": tensor(op.x).dtype},
+            location=op.location,
+        )
+
+
+@forms(CropAndResize)
+def form_crop_and_resize(f: Former, group: Group) -> None:
+    op = group.last
+    if isinstance(op, CropAndResize):
+        y = tensor(op.result)
+        f.call(
+            "crop",
+            [f.buffer(v) for v in op.operands],
+            [f.result(op.result)],
+            product(y.shape[:2]),
+            {
+                "method": op.method,
+                "outside": op.outside,
+                "dtype": tensor(op.x).dtype,
+                "image_dtype": tensor(op.image).dtype,
+                "error": True,
+            },
+            cost_of=[op],
+            location=op.location,
+        )
+
+
+@forms(ProjectiveTransform)
+def form_projective_transform(f: Former, group: Group) -> None:
+    op = group.last
+    if isinstance(op, ProjectiveTransform):
+        y = tensor(op.result)
+        f.call(
+            "warp",
+            [f.buffer(v) for v in op.operands],
+            [f.result(op.result)],
+            product(y.shape[:2]),
+            {"method": op.method, "fill_mode": op.fill_mode, "dtype": y.dtype},
+            cost_of=[op],
+            location=op.location,
+        )

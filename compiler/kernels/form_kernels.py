@@ -13,13 +13,11 @@ from ..ir.dims import Sym, symbols_of
 from ..ir.parser import DIMS
 from ..ir.passes import Pass, PassContext
 from ..ir.types import FunctionType, MemRefType, TensorType
-from ..ops.base import tensor
+from ..ops.base import GraphOp, tensor
 from ..ops.builtin import FuncOp, ReturnOp, functions
 from ..ops.constant import Constant
 from ..ops.control import If, While, Yield
-from ..ops.conv import Conv2D
-from ..ops.fused import FusedConv2D, FusedMatMul, expand_epilogue
-from ..ops.matmul import MatMul
+from ..ops.fused import FUSED, FUSED_OPS, expand_epilogue
 from ..ops.norm import BatchNorm
 from ..ops.shape import Reshape
 from ..ops.variable import AssignVariable, ReadVariable, Variable
@@ -67,11 +65,10 @@ def _check_signature(func: FuncOp) -> None:
 def _expand_fused(func: FuncOp) -> None:
     """Fused ops back to product and steps: grouping puts them together again, with what else fits."""
     for op in list(func.walk()):
-        if isinstance(op, (FusedConv2D, FusedMatMul)):
+        if isinstance(op, FUSED_OPS):
             b = Builder.at(op)
             kept = {k: v for k, v in op.attributes.items() if k != "epilogue"}
-            cls = Conv2D if isinstance(op, FusedConv2D) else MatMul
-            y = b(cls, *op.operands[:2], **kept)
+            y = b(next(cls for cls in FUSED if isinstance(op, cls)), *op.operands[:2], **kept)
             op.replace_with(expand_epilogue(b, op, y))
 
 
@@ -168,13 +165,22 @@ def convert_block(f: Former, block: Block) -> None:
         _form(f, group)
 
 
+def is_empty(group: Group) -> bool:
+    """Whether all that a group makes is one tensor without elements: nothing has to run."""
+    op, results = group.last, group.last.results
+    return isinstance(op, GraphOp) and op.has("pure") and len(results) == 1 and tensor(results[0]).size == 0
+
+
 def has_kernel(op: Op) -> bool:
     """Whether ops of this kind can be compiled at all."""
-    other = (Constant, If, While, FusedConv2D, FusedMatMul, BatchNorm, Yield, Variable)
+    other = (Constant, If, While, *FUSED_OPS, BatchNorm, Yield, Variable)
     return op.has("pointwise") or isinstance(op, other) or form_of(op) is not None
 
 
 def _form(f: Former, group: Group) -> None:
+    if is_empty(group):
+        f.result(group.result)
+        return
     if group.anchor is None:
         form_others.form_pointwise(f, group)
         return

@@ -1,15 +1,26 @@
-"""Ops that move elements: views where possible, copies into views where not."""
+"""Ops that move elements: views where possible, copies into views where not.
+
+A view that is only moved on (a slice of a transposition, a concatenation of reversed pieces) is not copied by itself:
+the next copy reads through it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..ir.core import Op, Value
-from ..ir.dims import product
+from ..ir.dims import Dim
 from ..ir.location import Location
+from ..ir.types import MemRefType
 from ..ops.base import tensor
-from ..ops.shape import BroadcastTo, Concat, Gather, Pad, Reshape, Slice, Transpose
-from . import pointwise
+from ..ops.rearrange import Patches, Reverse
+from ..ops.shape import BroadcastTo, Concat, Pad, Reshape, Slice, Transpose
+from . import pointwise, transpose
 from .dialect_memory import memref
 from .former import Former, Group, forms
+
+#: what reads its first operand, or all of a concatenation's, through any view
+READS_VIEWS = (Transpose, BroadcastTo, Slice, Reverse, Concat, Pad, Patches)
 
 
 def copy(
@@ -17,17 +28,28 @@ def copy(
 ) -> None:
     """Copies a buffer, which may repeat or be strided, into a buffer of the result's shape."""
     out, have = memref(target), memref(source)
-    units, per_unit = pointwise.units(out, (have,))
+    walk = pointwise.merged_walk(out, (have,))
+    found = transpose.plan(walk)
+    units, per_unit = pointwise.units(out, (have,)) if found is None else transpose.units(walk, found)
     f.call(
-        "pointwise",
+        "pointwise" if found is None else "transpose",
         [source],
         [target],
         units,
-        algorithm="copy",
+        algorithm="copy" if found is None else found.how,
         unit_cost=(0, 8 * per_unit),
         cost_of=[op] if op else [],
         location=location or (op.location if op else None),
     )
+
+
+def show(f: Former, op: Op, view: Value) -> None:
+    """The result of an op that is a view: as it is where it is only moved on, else copied."""
+    uses = op.result.uses
+    if uses and all(isinstance(user, READS_VIEWS) and user.block is op.block for user, _ in uses):
+        f.buffers[op.result] = view
+    else:
+        copy(f, view, f.result(op.result), op)
 
 
 @forms(Reshape)
@@ -43,15 +65,18 @@ def form_transpose(f: Former, group: Group) -> None:
     if isinstance(op, Transpose):
         x = f.buffer(op.x)
         strides = memref(x).element_strides
-        view = f.view(x, tensor(op.result).shape, tuple(strides[p] for p in op.permutation), memref(x).offset)
-        copy(f, view, f.result(op.result), op)
+        show(f, op, f.view(x, tensor(op.result).shape, tuple(strides[p] for p in op.permutation)))
 
 
 @forms(BroadcastTo)
 def form_broadcast(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, BroadcastTo):
-        copy(f, f.buffer(op.x), f.result(op.result), op)
+        x, shape = f.buffer(op.x), tensor(op.result).shape
+        t = memref(x)
+        lead = len(shape) - t.rank
+        own = map(pointwise.repeating, t.element_strides, t.shape, shape[lead:])
+        show(f, op, f.view(x, shape, (*(0,) * lead, *own)))
 
 
 @forms(Slice)
@@ -62,7 +87,41 @@ def form_slice(f: Former, group: Group) -> None:
         strides = memref(x).element_strides
         offset = sum((a * s for a, s in zip(op.starts, strides, strict=True)), 0)
         steps = tuple(s * step for s, step in zip(strides, op.steps, strict=True))
-        copy(f, f.view(x, tensor(op.result).shape, steps, offset), f.result(op.result), op)
+        show(f, op, f.view(x, tensor(op.result).shape, steps, offset))
+
+
+@forms(Reverse)
+def form_reverse(f: Former, group: Group) -> None:
+    op = group.last
+    if isinstance(op, Reverse):
+        x = f.buffer(op.x)
+        shape, strides = tensor(op.x).shape, list(memref(x).element_strides)
+        offset: Dim = 0
+        for axis in (a % len(shape) for a in op.axes):
+            offset = offset + (shape[axis] - 1) * strides[axis]
+            strides[axis] = -strides[axis]
+        show(f, op, f.view(x, shape, strides, offset))
+
+
+@forms(Patches)
+def form_patches(f: Former, group: Group) -> None:
+    """One copy from a view in which windows overlap."""
+    op = group.last
+    if isinstance(op, Patches):
+        x = f.buffer(op.x)
+        first, *steps, last = memref(x).element_strides
+        batch, *counts, _ = tensor(op.result).shape
+        channels = tensor(op.x).shape[-1]
+        shape = (batch, *counts, *op.kernel, channels)
+        strides = (
+            first,
+            *(s * k for s, k in zip(steps, op.strides, strict=True)),
+            *(s * k for s, k in zip(steps, op.dilations, strict=True)),
+            last,
+        )
+        y = f.result(op.result)
+        dense = MemRefType(shape, memref(y).dtype).element_strides
+        copy(f, f.view(x, shape, strides), f.view(y, shape, dense), op)
 
 
 @forms(Concat)
@@ -70,11 +129,12 @@ def form_concat(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Concat):
         y = f.result(op.result)
-        t = memref(y)
-        axis, done = op.axis % t.rank, 0
+        strides = memref(y).element_strides
+        axis = op.axis % len(strides)
+        done: Dim = 0
         for v in op.xs:
             part = tensor(v)
-            out = f.view(y, part.shape, t.element_strides, t.offset + done * t.element_strides[axis])
+            out = f.view(y, part.shape, strides, done * strides[axis])
             copy(f, f.buffer(v), out, location=op.location)
             done = done + part.shape[axis]
 
@@ -84,24 +144,8 @@ def form_pad(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Pad):
         y = f.result(op.result)
-        t = memref(y)
+        strides = memref(y).element_strides
         copy(f, f.buffer(op.value), y, location=op.location)
-        offset = sum((a * s for a, s in zip(op.low, t.element_strides, strict=True)), 0)
-        inner = f.view(y, tensor(op.x).shape, t.element_strides, t.offset + offset)
+        offset = sum((a * s for a, s in zip(op.low, strides, strict=True)), 0)
+        inner = f.view(y, tensor(op.x).shape, strides, offset)
         copy(f, f.buffer(op.x), inner, location=op.location)
-
-
-@forms(Gather)
-def form_gather(f: Former, group: Group) -> None:
-    op = group.last
-    if isinstance(op, Gather):
-        indices = tensor(op.indices)
-        f.call(
-            "gather",
-            [f.buffer(op.x), f.buffer(op.indices)],
-            [f.result(op.result)],
-            product(indices.shape),
-            {"unsigned": indices.dtype.kind == "u", "error": True},
-            cost_of=[op],
-            location=op.location,
-        )

@@ -11,13 +11,11 @@ from ..ops.base import tensor
 from ..ops.constant import Dims, Shape
 from ..ops.control import If, While
 from ..ops.norm import Softmax
-from ..ops.pool import AvgPool2D, MaxPool2D
 from ..ops.reduce import Reduce
 from ..ops.variable import AssignVariable, ReadVariable
-from ..ops.windows import static_pads
 from . import dialect_control as scf
 from . import pointwise, reduce
-from .body import signless
+from .body import may_fail, signless
 from .dialect_kern import KernVariable
 from .dialect_memory import MemLoad, memref
 from .form_moves import copy
@@ -32,38 +30,8 @@ def form_pointwise(f: Former, group: Group) -> None:
     y = f.result(group.result)
     units, per_unit = pointwise.units(memref(y), inputs)
     cost = (per_unit * len(group.ops), 4.0 * per_unit * (len(inputs) + 1))
-    f.call("pointwise", [], [y], units, group=group, unit_cost=cost)
-
-
-@forms(MaxPool2D, AvgPool2D)
-def form_pool(f: Former, group: Group) -> None:
-    op = group.anchor
-    if not isinstance(op, (MaxPool2D, AvgPool2D)):
-        raise TypeError("a pool's group")
-    x, y = tensor(op.x), tensor(op.result)
-    if isinstance(op, AvgPool2D) and not x.dtype.is_float:
-        raise refuse(op, f"a mean of {x.dtype.tf_name}")
-    pads: list[int | str] = []
-    for axis in (0, 1):
-        p = op.pads[2 * axis], op.pads[2 * axis + 1]
-        known = static_pads(x.shape[1 + axis], op.kernel[axis], op.strides[axis], 1, op.padding, p)
-        pads += ["same", "same"] if known is None else list(known)
-    per_row = _int(y.shape[2]) * _int(y.shape[3])
-    f.call(
-        "pool",
-        [f.buffer(op.x)],
-        [f.result(group.result)],
-        y.shape[0] * y.shape[1],
-        {
-            "kind": "max" if isinstance(op, MaxPool2D) else "avg",
-            "kernel": op.kernel,
-            "strides": op.strides,
-            "pads": tuple(pads),
-            "dtype": x.dtype,
-        },
-        group=group,
-        unit_cost=(per_row * op.kernel[0] * op.kernel[1], per_row * 8.0),
-    )
+    params = {"error": True} if any(map(may_fail, group.ops)) else None
+    f.call("pointwise", [], [y], units, params, group=group, unit_cost=cost)
 
 
 @forms(Reduce)
@@ -73,8 +41,6 @@ def form_reduce(f: Former, group: Group) -> None:
         raise TypeError("a reduction's group")
     x = tensor(op.x)
     kind = op.name.removeprefix("graph.reduce_")
-    if kind == "mean" and not x.dtype.is_float:
-        raise refuse(op, f"a mean of {x.dtype.tf_name}")
     axes = tuple(sorted(a % x.rank for a in op.axes))
     f.call(
         "reduce",

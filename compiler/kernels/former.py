@@ -93,7 +93,7 @@ class Kernels:
     def __init__(self, module: Op) -> None:
         self.module = module
         self.by_key: dict[str, str] = {}
-        self.before = module.body.first
+        self.last: Op | None = None
 
     def share(self, kernel: Kernel) -> str:
         """The name of this kernel or of an equal one that is there already."""
@@ -102,7 +102,9 @@ class Kernels:
             digest = hashlib.sha256(key.encode()).hexdigest()[:8]
             name = f"{kernel.family}_{digest}"
             self.by_key[key] = kernel.attributes["sym_name"] = name
-            self.module.body.insert(kernel, self.before)
+            # in front of everything else; what stood there when this pass began may be gone by now
+            body = self.module.body
+            self.last = body.insert(kernel, self.last.next if self.last is not None else body.first)
         return self.by_key[key]
 
 
@@ -179,7 +181,7 @@ class Former:
         t = memref(source)
         if t.shape == shape:
             return source
-        return self.view(source, shape, MemRefType(shape, t.dtype).element_strides, t.offset)
+        return self.view(source, shape, MemRefType(shape, t.dtype).element_strides)
 
     def call(
         self,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from ..ir.core import Block, Op, Value
 from ..ir.types import TensorType
 from ..ops.base import tensor
-from ..ops.conv import Conv2D
+from ..ops.conv import Conv2D, Conv3D, ConvTranspose
 from ..ops.matmul import MatMul
-from ..ops.pool import AvgPool2D, MaxPool2D
-from .body import is_plain_pointwise
+from ..ops.pool import AvgPool2D, AvgPool3D, Dilation2D, MaxPool2D, MaxPool3D
+from .body import is_plain_pointwise, may_fail
 from .former import Group
 
+#: anchors that work on images or volumes
+IMAGES = (Conv2D, Conv3D, ConvTranspose, MaxPool2D, MaxPool3D, AvgPool2D, AvgPool3D, Dilation2D)
 #: anchors whose kernels finish their result tile by tile with a body
-ABSORBING = (Conv2D, MatMul, MaxPool2D, AvgPool2D)
+ABSORBING = (*IMAGES, MatMul)
 
 
 def group_block(block: Block) -> dict[Op, Group]:
@@ -36,7 +38,10 @@ def _join(op: Op, groups: dict[Op, Group], order: dict[Op, int]) -> None:
     merged = [g for g in open_groups if g.anchor is None or g is host]
     ops = sorted({o for g in merged for o in g.ops}, key=order.__getitem__)
     group = Group([*ops, op], host.anchor if host else None)
-    if host and not all(fits_tiles(host, v, group) for v in group.inputs()):
+    fits = (
+        not any(map(may_fail, group.ops)) and host and all(fits_tiles(host, v, group) for v in group.inputs())
+    )
+    if host and not fits:
         ops = sorted({o for g in open_groups if g.anchor is None for o in g.ops}, key=order.__getitem__)
         group = Group([*ops, op], None)
     for o in group.ops:
@@ -63,8 +68,9 @@ def fits_tiles(host: Group, v: Value, group: Group) -> bool:
     if not isinstance(have, TensorType) or have.size == 1:
         return isinstance(have, TensorType)
     aligned = (1,) * (whole.rank - have.rank) + have.shape
-    if aligned[-1] != whole.shape[-1]:
-        return False
-    inner = aligned[-3:-1] if isinstance(host.anchor, (Conv2D, MaxPool2D, AvgPool2D)) else aligned[-2:-1]
-    real = whole.shape[-3:-1] if len(inner) == 2 else whole.shape[-2:-1]
-    return inner == real or all(d == 1 for d in inner)
+    if aligned[-1] != whole.shape[-1] or any(
+        a not in (1, b) for a, b in zip(aligned, whole.shape, strict=True)
+    ):
+        return False  # also where a size may turn out to be 1
+    span = slice(1, -1) if isinstance(host.anchor, IMAGES) else slice(-2, -1)
+    return aligned[span] == whole.shape[span] or all(d == 1 for d in aligned[span])

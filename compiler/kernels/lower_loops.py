@@ -170,7 +170,9 @@ class _MainLowering:
         self._leave_when(b.compare("slt", at, 0), op.site, "SHAPE")
         for k, text in enumerate(op.requires, 1):
             left, relation, right = split_requirement(text)
-            wrong = b.compare("ne" if relation == "==" else "slt", b.dim(left), b.dim(right))
+            wrong = b.compare("slt" if relation == ">=" else "ne", b.dim(left), b.dim(right))
+            for side in (left, right) if relation == "~" else ():
+                wrong = b(arith.INTEGER["andi"], wrong, b.compare("ne", b.dim(side), 1))
             self._leave_when(wrong, op.site + k, "SHAPE")
 
     def _reserve(self, op: Reserve) -> None:

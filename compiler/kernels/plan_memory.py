@@ -116,7 +116,9 @@ def place_buffers(func: FuncOp) -> Dim:
             size = _place(by_stage[k])
             op.block.insert(Reserve(stage=k, bytes=size, site=op.site, location=op.location), op.next)
     if stages[THREADS] in by_stage:
-        scratch = Reserve(stage=stages[THREADS], bytes=_place(by_stage[stages[THREADS]]), location=func.location)
+        scratch = Reserve(
+            stage=stages[THREADS], bytes=_place(by_stage[stages[THREADS]]), location=func.location
+        )
         func.body.insert(scratch, func.body.first)
     return _place(by_stage.get(0, []))
 

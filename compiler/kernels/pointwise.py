@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...runtime.spec import boolean
 from ..ir.core import Value
-from ..ir.dims import Dim, Sym, product
+from ..ir.dims import Dim, Sym, dim_min, product
 from ..ir.types import MemRefType
 from ..ops.builtin import FuncOp
 from ..target import Target
+from . import dialect_arith as arith
 from . import dialect_memory as mem
 from .body import apply_body
 from .build import Index
@@ -26,44 +28,63 @@ BLOCK = 4096
 
 @dataclass(frozen=True)
 class Walk:
-    """A merged iteration space: sizes, and for each buffer a stride per dimension (0: repeats)."""
+    """A merged iteration space: sizes, and for each buffer a stride per dimension (0: repeats).
+
+    `unproved` are sizes of inputs and of the result that differ where an input's turns out to be 1 and repeats;
+    its stride is then a formula that becomes 0. `plain` are the strides for the case that all of them are equal.
+    """
 
     sizes: tuple[Dim, ...]
     strides: tuple[tuple[Dim, ...], ...]
+    plain: tuple[tuple[Dim, ...], ...]
+    unproved: tuple[tuple[Dim, Dim], ...] = ()
 
-    @property
-    def contiguous(self) -> bool:
+    @staticmethod
+    def contiguous(strides: tuple[tuple[Dim, ...], ...]) -> bool:
         """Whether every buffer walks the last dimension densely or not at all."""
-        return all(s[-1] in (0, 1) for s in self.strides)
+        return all(s[-1] in (0, 1) for s in strides)
+
+
+def repeating(stride: Dim, size: Dim, whole: Dim) -> Dim:
+    """The stride of a buffer whose size broadcasts to `whole`: 0 where the size is 1, or turns out to be."""
+    if size == 1:
+        return 0
+    return stride if size == whole else stride * dim_min(size - 1, 1)
 
 
 def merged_walk(out: MemRefType, inputs: tuple[MemRefType, ...]) -> Walk:
     """The iteration space of a result and the inputs that broadcast to it."""
     rank = out.rank
     rows: list[list[Dim]] = [[*out.element_strides]]
+    plain: list[list[Dim]] = [[*out.element_strides]]
+    unproved: dict[tuple[Dim, Dim], None] = {}
     for t in inputs:
         lead = rank - t.rank
-        own = [0 if d == 1 else s for d, s in zip(t.shape, t.element_strides, strict=True)]
-        rows.append([0] * lead + own)
+        pairs = list(zip(t.shape, out.shape[lead:], strict=True))
+        unproved.update(dict.fromkeys((d, whole) for d, whole in pairs if d not in (1, whole)))
+        for columns, wanted in ((plain, [(d, d) for d in t.shape]), (rows, pairs)):
+            own = [repeating(s, *p) for s, p in zip(t.element_strides, wanted, strict=True)]
+            columns.append([0] * lead + own)
     sizes: list[Dim] = []
     merged: list[list[Dim]] = [[] for _ in rows]
+    direct: list[list[Dim]] = [[] for _ in rows]
     for i, size in enumerate(out.shape):
         if size == 1:
             continue
-        strides = [r[i] for r in rows]
-        joins = bool(sizes) and all(m[-1] == s * size for m, s in zip(merged, strides, strict=True))
+        joins = bool(sizes) and all(m[-1] == r[i] * size for m, r in zip(merged, rows, strict=True))
         if joins:
             sizes[-1] = sizes[-1] * size
-            for m, s in zip(merged, strides, strict=True):
-                m[-1] = s
         else:
             sizes.append(size)
-            for m, s in zip(merged, strides, strict=True):
-                m.append(s)
+        for columns, own in ((merged, rows), (direct, plain)):
+            for m, r in zip(columns, own, strict=True):
+                m[len(sizes) - 1 :] = [r[i]]
     if not sizes:
         sizes = [1]
         merged = [[1], *([0 if t.size == 1 else 1] for t in inputs)]
-    return Walk(tuple(sizes), tuple(tuple(m) for m in merged))
+        direct = merged
+    every = (tuple(tuple(m) for m in columns) for columns in (merged, direct))
+    return Walk(tuple(sizes), *every, tuple(unproved))
 
 
 def units(out: MemRefType, inputs: tuple[MemRefType, ...]) -> tuple[Dim, int]:
@@ -86,13 +107,15 @@ class _PointwiseLowering:
         self.b = KernelBuilder(kernel)
         self.walk = merged_walk(kernel.outputs[0], kernel.inputs)
         self.width = 2 * target.lanes
-        types = (kernel.outputs[0], *kernel.inputs)
-        self.views = [
-            self._view(v, t, strides)
-            for v, t, strides in zip(
-                (self.b.outputs[0], *self.b.inputs), types, self.walk.strides, strict=True
-            )
-        ]
+        self.strides = self.walk.strides
+        self.views: list[Value] = []
+
+    def _choose(self, strides: tuple[tuple[Dim, ...], ...]) -> None:
+        """The views of the buffers by their strides."""
+        types = (self.kernel.outputs[0], *self.kernel.inputs)
+        buffers = (self.b.outputs[0], *self.b.inputs)
+        self.strides = strides
+        self.views = [self._view(v, t, s) for v, t, s in zip(buffers, types, strides, strict=True)]
 
     def _view(self, v: Value, t: MemRefType, strides: tuple[Dim, ...]) -> Value:
         """A buffer over the merged space; size 1 where it repeats."""
@@ -101,21 +124,37 @@ class _PointwiseLowering:
         return self.b.reinterpret(v, shape, fixed, t.offset)
 
     def function(self) -> FuncOp:
+        """The loops; twice where sizes are not proved equal: for equal ones and for those that repeat."""
+        b, unproved = self.b, self.walk.unproved
+        equal = [b.compare("eq", b.dim(d), b.dim(whole)) for d, whole in unproved]
+        if not equal:
+            self._loops(self.walk.strides)
+            return b.finish()
+        every = equal[0]
+        for e in equal[1:]:
+            every = b(arith.INTEGER["andi"], every, e)
+        with b.when(every):
+            self._loops(self.walk.plain)
+        with b.when(b(arith.INTEGER["xori"], every, b.number(1, boolean))):
+            self._loops(self.walk.strides)
+        return b.finish()
+
+    def _loops(self, strides: tuple[tuple[Dim, ...], ...]) -> None:
         b, sizes = self.b, self.walk.sizes
+        self._choose(strides)
         if len(sizes) == 1:
             total = b.dim(sizes[0])
             with b.loop(b.lo, b.hi) as unit:
                 lo = b.mul(unit.iv, BLOCK)
                 self._row([], lo, b.min(b.add(lo, BLOCK), total))
-            return b.finish()
+            return
         with b.loop(b.lo, b.hi) as unit:
             self._row(b.unravel(unit.iv, sizes[:-1]), 0, b.dim(sizes[-1]))
-        return b.finish()
 
     def _row(self, outer: list[Index], lo: Index, hi: Index) -> None:
         """One stretch of the last dimension."""
         b = self.b
-        if not self.walk.contiguous:
+        if not Walk.contiguous(self.strides):
             with b.loop(lo, hi) as i:
                 self._scalar([*outer, i.iv])
             return
@@ -123,7 +162,10 @@ class _PointwiseLowering:
         end = b.add(lo, b.mul(b.div(span, self.width), self.width))
         with b.loop(lo, end, self.width) as i:
             self._vector([*outer, i.iv], inside=True)
-        if not (isinstance(end, int) and isinstance(hi, int) and end == hi):
+        if b.error is not None:  # lanes past the end would report errors
+            with b.loop(end, hi) as i:
+                self._scalar([*outer, i.iv])
+        elif not (isinstance(end, int) and isinstance(hi, int) and end == hi):
             with b.when(b.compare("slt", end, hi)):
                 self._vector([*outer, end], inside=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...runtime.spec import i64
@@ -17,13 +18,18 @@ from .dialect_kern import Kernel
 from .family import KernelBuilder, lowers
 from .reduce import Reducer
 
+#: a range of positions or taps
+Span = tuple[Index, Index]
+
 
 @lowers("pool")
 def lower_pool(kernel: Kernel, target: Target) -> FuncOp:
-    return _PoolLowering(kernel, target).function()
+    return PoolLowering(kernel, target).function()
 
 
-class _PoolLowering:
+class PoolLowering:
+    """Pools over images and volumes, by one window after the other."""
+
     def __init__(self, kernel: Kernel, target: Target) -> None:
         self.b = KernelBuilder(kernel)
         self.p: dict[str, Any] = kernel.params
@@ -35,14 +41,12 @@ class _PoolLowering:
 
     def function(self) -> FuncOp:
         b = self.b
-        rows = b.dim(self.y.shape[1])
         with b.loop(b.lo, b.hi) as unit:
-            image, row = b.div(unit.iv, rows), b.rem(unit.iv, rows)
-            top, bottom = self._span(0, row)
-            with b.loop(0, b.dim(self.y.shape[2])) as column:
-                left, right = self._span(1, column.iv)
-                window = (top, bottom, left, right)
-                self._channels([image, row, column.iv], window)
+            where = b.unravel(unit.iv, self.y.shape[:-2])
+            spans = [self._span(axis, at) for axis, at in enumerate(where[1:])]
+            with b.loop(0, b.dim(self.y.shape[-2])) as column:
+                window = [*spans, self._span(len(spans), column.iv)]
+                self._channels([*where, column.iv], window)
         return b.finish()
 
     def _pads(self, axis: int) -> Index:
@@ -56,16 +60,16 @@ class _PoolLowering:
         total = b.sub(b.add(b.mul(b.sub(out, 1), s), k), size)
         return b.div(b.max(total, 0), 2)
 
-    def _span(self, axis: int, at: Index) -> tuple[Index, Index]:
+    def _span(self, axis: int, at: Index) -> Span:
         """First and end position of a window inside the image."""
         b = self.b
         begin = b.sub(b.mul(at, self.p["strides"][axis]), self._pads(axis))
         end = b.min(b.add(begin, self.p["kernel"][axis]), b.dim(self.x.shape[1 + axis]))
         return b.max(begin, 0), end
 
-    def _channels(self, where: list[Index], window: tuple[Index, Index, Index, Index]) -> None:
+    def _channels(self, where: list[Index], window: list[Span]) -> None:
         b = self.b
-        channels = b.dim(self.x.shape[3])
+        channels = b.dim(self.x.shape[-1])
         wide = 4 * self.lanes
         whole = b.mul(b.div(channels, wide), wide)
         with b.loop(0, whole, wide) as c:
@@ -75,22 +79,35 @@ class _PoolLowering:
                 self._window(where, window, c.iv, self.lanes, False)
 
     def _window(
-        self, where: list[Index], window: tuple[Index, Index, Index, Index], channel: Index, width: int,
-        inside: bool,
-    ) -> None:  # fmt: skip
-        b = self.b
-        top, bottom, left, right = window
-        start = b.splat(b.number(self._start(), signless(self.x.dtype)), (width,))
-        with b.loop(top, bottom, 1, [start]) as y:
-            with b.loop(left, right, 1, [y.carried[0]]) as x:
-                v = b.read(b.inputs[0], [where[0], y.iv, x.iv, channel], (width,), (3,), inside)
-                x.yielded = (self._step(x.carried[0], v),)
-            y.yielded = (x.results[0],)
-        acc = y.results[0]
+        self, where: list[Index], window: list[Span], channel: Index, width: int, inside: bool
+    ) -> None:
+        b, axis = self.b, len(where)
+
+        def step(at: list[Index], acc: Value) -> Value:
+            v = b.read(b.inputs[0], [where[0], *at, channel], (width,), (axis,), inside)
+            return self._step(acc, v)
+
+        acc = self._nest(window, step, b.splat(b.number(self._start(), signless(self.x.dtype)), (width,)))
         if not self.is_max:
-            acc = self._divide(acc, b.mul(b.sub(bottom, top), b.sub(right, left)), width)
+            count: Index = 1
+            for first, end in window:
+                count = b.mul(count, b.sub(end, first))
+            acc = self._divide(acc, count, width)
         at = [*where, channel]
-        b.write(b.apply(1, acc, at, (width,), (3,), inside), b.outputs[0], at, (3,), inside)
+        b.write(b.apply(1, acc, at, (width,), (axis,), inside), b.outputs[0], at, (axis,), inside)
+
+    def _nest(self, window: list[Span], step: Callable[[list[Index], Value], Value], start: Value) -> Value:
+        """`step(position, acc)` over all positions of a window, from `start` on."""
+        b = self.b
+
+        def level(at: list[Index], acc: Value) -> Value:
+            if len(at) == len(window):
+                return step(at, acc)
+            with b.loop(*window[len(at)], 1, [acc]) as loop:
+                loop.yielded = (level([*at, loop.iv], loop.carried[0]),)
+            return loop.results[0]
+
+        return level([], start)
 
     def _start(self) -> float | int:
         return lowest(self.reducer.dtype) if self.is_max else 0

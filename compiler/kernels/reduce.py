@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...runtime.spec import DType, i64
+from ...runtime.spec import DType, i64, u64
 from ..ir.core import Value
 from ..ir.dims import Dim, product
 from ..ir.types import MemRefType, ScalarType
@@ -45,7 +45,10 @@ class Reducer:
 
     def __init__(self, kind: str, dtype: DType) -> None:
         self.kind = kind
-        self.dtype = dtype
+        self.given = dtype
+        #: integers are summed in 64 bits for their mean
+        wide = kind == "mean" and dtype.is_integer
+        self.dtype = (u64 if dtype.kind == "u" else i64) if wide else dtype
         self.step = {"sum": "add", "mean": "add", "prod": "mul", "max": "max", "min": "min"}[kind]
 
     @property
@@ -57,11 +60,15 @@ class Reducer:
         if self.dtype.is_float:
             return -math.inf if self.kind == "max" else math.inf
         bits = self.dtype.bits
-        low, high = (0, 2**bits - 1) if self.dtype.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        signed = self.dtype.kind == "i"
+        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
         return low if self.kind == "max" else high
 
     def combine(self, b: LoopBuilder, x: Value, y: Value) -> Value:
+        """`x`, which has been combined already, with an element or a vector of them."""
         s = LoopScalars(b)
+        s.dtype = self.given
+        y = s.cast(y, self.dtype)
         s.dtype = self.dtype
         return s.binary(self.step, x, y)
 
@@ -71,7 +78,7 @@ class Reducer:
         elif self.dtype.is_float:
             kind = "maximumf" if self.step == "max" else "minimumf"
         else:
-            kind = self.step + ("ui" if self.dtype.kind == "u" else "si")
+            kind = self.step + ("si" if self.dtype.kind == "i" else "ui")
         return b(mem.Reduction, x, kind=kind)
 
 
@@ -137,7 +144,7 @@ class _ReduceLowering:
 
     def _start(self, shape: tuple[int, ...]) -> Value:
         b = self.b
-        return b.splat(b.number(self.reducer.start, signless(self.storage)), shape)
+        return b.splat(b.number(self.reducer.start, signless(self.reducer.dtype)), shape)
 
     def _across(self, where: list[Index], first: Index) -> None:
         """Up to 64 neighbouring kept elements at once."""
@@ -185,9 +192,13 @@ class _ReduceLowering:
             return total
         b, dtype = self.b, self.reducer.dtype
         count = b.idx(b.dim(product(d for reduced, d in self.groups if reduced)))
-        if not dtype.is_float:
-            raise TypeError("means of integers are refused before lowering")
-        whole = b(arith.CONVERSIONS["index_cast"], count, result_types=[ScalarType(i64)])
-        number = b(arith.CONVERSIONS["sitofp"], whole, result_types=[ScalarType(dtype)])
         shape = getattr(total.type, "shape", None)
+        whole = b(arith.CONVERSIONS["index_cast"], count, result_types=[ScalarType(i64)])
+        if dtype.is_integer:
+            s = LoopScalars(b)
+            s.dtype = dtype
+            some = s.binary("max", whole, s.c(1, whole))
+            mean = s.binary("div", total, b.splat(some, shape) if shape else some)
+            return s.cast(mean, self.reducer.given)
+        number = b(arith.CONVERSIONS["sitofp"], whole, result_types=[ScalarType(dtype)])
         return b(arith.FLOAT["divf"], total, b.splat(number, shape) if shape else number)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ir.attributes import Array
 from ..ir.opdef import Attr
-from .base import Scalars
+from .base import Scalars, flushed
 from .elementwise import Unary
 
 
@@ -54,7 +54,7 @@ class Sqrt(FloatUnary, name="graph.sqrt"):
 
     def evaluate(self, *arrays: Array) -> Array:
         with np.errstate(all="ignore"):
-            return np.sqrt(*arrays)
+            return np.sqrt(flushed(arrays[0]))
 
 
 class Rsqrt(FloatUnary, name="graph.rsqrt"):
@@ -67,7 +67,7 @@ class Rsqrt(FloatUnary, name="graph.rsqrt"):
     def evaluate(self, *arrays: Array) -> Array:
         (x,) = arrays
         with np.errstate(all="ignore"):
-            return (np.ones((), x.dtype) / np.sqrt(x)).astype(x.dtype)
+            return (np.ones((), x.dtype) / np.sqrt(flushed(x))).astype(x.dtype)
 
 
 class Exp(FloatUnary, name="graph.exp"):
@@ -87,7 +87,27 @@ class Log(FloatUnary, name="graph.log"):
 
     def evaluate(self, *arrays: Array) -> Array:
         with np.errstate(all="ignore"):
-            return np.log(*arrays)
+            return np.log(flushed(arrays[0]))
+
+
+class Expm1(FloatUnary, name="graph.expm1"):
+    """e to the x, minus 1, exact for small x."""
+
+    scalar = "expm1"
+
+    def evaluate(self, *arrays: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.expm1(*arrays)
+
+
+class Log1p(FloatUnary, name="graph.log1p"):
+    """The natural logarithm of 1 + x, exact for small x."""
+
+    scalar = "log1p"
+
+    def evaluate(self, *arrays: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.log1p(*arrays)
 
 
 class Floor(FloatUnary, name="graph.floor"):
@@ -96,7 +116,25 @@ class Floor(FloatUnary, name="graph.floor"):
     scalar = "floor"
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.floor(*arrays)
+        return np.floor(flushed(arrays[0]))
+
+
+class Ceil(FloatUnary, name="graph.ceil"):
+    """The smallest whole number not below x."""
+
+    scalar = "ceil"
+
+    def evaluate(self, *arrays: Array) -> Array:
+        return np.ceil(flushed(arrays[0]))
+
+
+class Round(FloatUnary, name="graph.round"):
+    """The nearest whole number, of two the even one."""
+
+    scalar = "roundeven"
+
+    def evaluate(self, *arrays: Array) -> Array:
+        return np.rint(*arrays)
 
 
 class Relu(Unary, name="graph.relu"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
 from ...runtime.errors import DTypeError, ShapeError
 from ...runtime.spec import DType
 from ..ir.attributes import Array
 from ..ir.core import Op, Value
-from ..ir.dims import Dim, Sym, evaluate_dim, is_surely_positive_or_zero, parse_dim
+from ..ir.dims import Dim, Sym, dim_bcast, evaluate_dim, is_surely_positive_or_zero, parse_dim
 from ..ir.opdef import DefinedOp
 from ..ir.types import TensorType, Type
 
@@ -32,6 +34,7 @@ class Scalars(Protocol):
     def compare(self, name: str, x: Any, y: Any) -> Any: ...
     def select(self, condition: Any, x: Any, y: Any) -> Any: ...
     def cast(self, x: Any, to: DType) -> Any: ...
+    def bitcast(self, x: Any, to: DType) -> Any: ...
 
 
 class GraphOp(DefinedOp, name="", traits={"pure"}):
@@ -53,6 +56,14 @@ class GraphOp(DefinedOp, name="", traits={"pure"}):
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array | tuple[Array, ...]:
         """The same for ops of trait "symbolic", whose attributes hold symbols."""
         return self.evaluate(*arrays)
+
+
+def flushed(x: Array) -> Array:
+    """Denormals of float32 and float64 as zeros of their sign: compiled code runs with FTZ and DAZ, as
+    TensorFlow's kernels do. Evaluations use it where the difference shows: comparisons, quotients, products."""
+    if not isinstance(x, (np.ndarray, np.generic)) or x.dtype.kind != "f" or x.dtype.itemsize < 4:
+        return x  # sizes, too, which are symbols
+    return np.where(np.abs(x) < np.finfo(x.dtype).tiny, np.copysign(np.zeros((), x.dtype), x), x)
 
 
 def tensor(v: Value) -> TensorType:
@@ -88,16 +99,18 @@ def concrete(shape: tuple[Dim, ...], env: Env) -> tuple[int, ...]:
 
 
 def broadcast_dim(op: Op, a: Dim, b: Dim) -> Dim:
-    """One dimension of a broadcast. Two sizes that cannot be proved equal are taken to be equal: the
-    op then notes the fact in its `requires`, and the compiled function checks it at entry."""
-    if a == b or b == 1:
-        return a
-    if a == 1:
-        return b
-    if isinstance(a, Sym) or isinstance(b, Sym):
-        require_equal(op, a, b)
-        return b if isinstance(a, Sym) else a
-    raise shape_error(op, f"sizes {a} and {b} do not broadcast")
+    """One dimension of a broadcast. Of two sizes that cannot be proved equal either may turn out to be 1: the op
+    notes in its `requires` that they must fit, and the compiled function checks it at entry."""
+    if a != b and 1 not in (a, b):
+        if not isinstance(a, Sym) and not isinstance(b, Sym):
+            raise shape_error(op, f"sizes {a} and {b} do not broadcast")
+        require_broadcast(op, a, b)
+    return dim_bcast(a, b)
+
+
+def require_broadcast(op: Op, a: Dim, b: Dim) -> None:
+    """Notes on the op that `a` and `b` must be equal at run time, or one of them 1."""
+    _note(op, requirement(a, "~", b))
 
 
 def require_equal(op: Op, a: Dim, b: Dim) -> None:
@@ -124,20 +137,34 @@ def _note(op: Op, text: str) -> None:
         op.attributes["requires"] = (*noted, text)
 
 
+def requirement(a: Dim, relation: str, b: Dim) -> str:
+    """What a relation of two sizes reads as."""
+    return f"{a} == {b} or 1" if relation == "~" else f"{a} {relation} {b}"
+
+
 def split_requirement(text: str) -> tuple[Dim, str, Dim]:
-    """`a == b` or `a >= b` taken apart."""
-    relation = ">=" if ">=" in text else "=="
-    left, _, right = text.partition(f" {relation} ")
-    return parse_dim(left), relation, parse_dim(right)
+    """`a == b`, `a >= b`, or `a == b or 1` (relation "~": equal, or one of them 1) taken apart."""
+    sign = ">=" if ">=" in text else "=="
+    left, _, right = text.removesuffix(" or 1").partition(f" {sign} ")
+    return parse_dim(left), "~" if text.endswith(" or 1") else sign, parse_dim(right)
 
 
-def broadcast_shapes(op: Op, *shapes: tuple[Dim, ...]) -> tuple[Dim, ...]:
-    """numpy's broadcasting over symbolic shapes."""
+def holds(relation: str, a: int, b: int) -> bool:
+    """Whether two sizes are as a requirement wants them."""
+    return a >= b if relation == ">=" else a == b or (relation == "~" and 1 in (a, b))
+
+
+def broadcast_shapes(op: Op, *shapes: tuple[Dim, ...], provably: bool = False) -> tuple[Dim, ...]:
+    """numpy's broadcasting over symbolic shapes. With `provably`, sizes that are not known to be 1 must be equal."""
     rank = max(len(s) for s in shapes)
     out: list[Dim] = [1] * rank
     for s in shapes:
         for i, d in enumerate(s, rank - len(s)):
-            out[i] = broadcast_dim(op, out[i], d)
+            if provably and 1 not in (d, out[i]):
+                require_equal(op, out[i], d)
+                out[i] = d if isinstance(out[i], Sym) else out[i]
+            else:
+                out[i] = broadcast_dim(op, out[i], d)
     return tuple(out)
 
 

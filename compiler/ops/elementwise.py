@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...runtime.errors import DTypeError
-from ...runtime.spec import DType, bf16, boolean
+from ...runtime.spec import DType, bf16, boolean, i32
 from ..ir.attributes import Array
 from ..ir.bfloat16 import narrow
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, Scalars, broadcast_shapes, same_dtype, tensor
+from .base import GraphOp, Scalars, broadcast_shapes, flushed, same_dtype, tensor
 
 
 class Unary(GraphOp, name="", traits={"pointwise"}):
@@ -87,10 +87,10 @@ class Mul(Binary, name="graph.mul", traits={"commutative"}):
     scalar = "mul"
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.multiply(*arrays)
+        return flushed(np.multiply(*map(flushed, arrays)))
 
 
-class Div(Binary, name="graph.div"):
+class Div(Binary, name="graph.div", traits={"fails"}):
     """x / y for floats; integers divide towards zero, and division by zero is the error ARITH."""
 
     scalar = "div"
@@ -99,7 +99,7 @@ class Div(Binary, name="graph.div"):
         x, y = arrays
         if x.dtype.kind == "f":
             with np.errstate(all="ignore"):
-                return np.divide(x, y)
+                return flushed(np.divide(flushed(x), flushed(y)))
         return truncated_division(x, y)
 
 
@@ -153,7 +153,7 @@ class Equal(Compare, name="graph.equal", traits={"commutative"}):
     scalar = "eq"
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.equal(*arrays)
+        return np.equal(*map(flushed, arrays))
 
 
 class NotEqual(Compare, name="graph.not_equal", traits={"commutative"}):
@@ -162,7 +162,7 @@ class NotEqual(Compare, name="graph.not_equal", traits={"commutative"}):
     scalar = "ne"
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.not_equal(*arrays)
+        return np.not_equal(*map(flushed, arrays))
 
 
 class Less(Compare, name="graph.less"):
@@ -171,7 +171,7 @@ class Less(Compare, name="graph.less"):
     scalar = "lt"
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.less(*arrays)
+        return np.less(*map(flushed, arrays))
 
 
 class LessEqual(Compare, name="graph.less_equal"):
@@ -180,7 +180,7 @@ class LessEqual(Compare, name="graph.less_equal"):
     scalar = "le"
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.less_equal(*arrays)
+        return np.less_equal(*map(flushed, arrays))
 
 
 class Greater(Compare, name="graph.greater"):
@@ -189,7 +189,7 @@ class Greater(Compare, name="graph.greater"):
     scalar = "gt"
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.greater(*arrays)
+        return np.greater(*map(flushed, arrays))
 
 
 class GreaterEqual(Compare, name="graph.greater_equal"):
@@ -198,7 +198,7 @@ class GreaterEqual(Compare, name="graph.greater_equal"):
     scalar = "ge"
 
     def evaluate(self, *arrays: Array) -> Array:
-        return np.greater_equal(*arrays)
+        return np.greater_equal(*map(flushed, arrays))
 
 
 class LogicalAnd(Binary, name="graph.logical_and", traits={"commutative"}):
@@ -253,7 +253,12 @@ class Select(GraphOp, name="graph.select", traits={"pointwise"}):
 
 
 class Cast(GraphOp, name="graph.cast", traits={"pointwise"}):
-    """To another dtype: floats to integers towards zero, integers wrap, anything to bool is `!= 0`."""
+    """To another dtype: integers wrap, anything to bool is `!= 0`, 16-bit floats are made from float32.
+
+    Floats become integers towards zero. Out of range, and NaN: the smallest number of int32 and int64; of uint32
+    and uint64 the highest bit alone, but numbers that a signed integer of the size holds wrap; narrower types take
+    the int32 and then the nearest number they hold. This is what TensorFlow's vector code does.
+    """
 
     x = Operand()
     dtype = Attr(DType)
@@ -269,7 +274,24 @@ class Cast(GraphOp, name="graph.cast", traits={"pointwise"}):
         (x,) = arrays
         with np.errstate(all="ignore"):
             if self.dtype == boolean:
-                return x != 0
-            if self.dtype == bf16:
-                return narrow(x if x.dtype.kind == "f" else x.astype(np.float64))
+                return (x if tensor(self.x).dtype.is_half else flushed(x)) != 0
+            if self.dtype.is_float:
+                single = x if x.dtype == np.float32 or self.dtype.size > 2 else x.astype(np.float32)
+                return narrow(single) if self.dtype == bf16 else single.astype(self.dtype.numpy)
+            if x.dtype.kind == "f":
+                return _to_integer(x, self.dtype)
             return x.astype(self.dtype.numpy)
+
+
+def _to_integer(x: Array, to: DType) -> Array:
+    if to.size < 4:
+        low, high = np.iinfo(to.numpy).min, np.iinfo(to.numpy).max
+        return np.clip(_to_integer(x, i32), low, high).astype(to.numpy)
+    half = 2.0 ** (to.bits - 1)
+    signed = np.dtype(f"int{to.bits}")
+    low = np.where(np.abs(x) < half, x, -half).astype(signed)
+    if to.kind == "i":
+        return low
+    fits = (x >= half) & (x < 2 * half)
+    high = np.where(fits, x - half, 0).astype(signed).view(to.numpy) + to.numpy.type(2 ** (to.bits - 1))
+    return np.where(fits, high, low.view(to.numpy))

@@ -9,8 +9,8 @@ from ..ir.attributes import Array
 from ..ir.core import Builder, Op, Value
 from ..ir.opdef import REGISTRY, Attr, Variadic
 from ..ir.types import Type
-from .base import GraphOp, tensor
-from .conv import Conv2D
+from .base import Env, GraphOp, tensor
+from .conv import Conv2D, Conv3D, ConvTranspose
 from .matmul import MatMul
 
 #: steps that take one more operand; the others work on the result alone
@@ -67,6 +67,26 @@ class FusedConv2D(_Fused, Conv2D, name="graph.fused_conv2d"):
         return self.finish(Conv2D.evaluate(self, *arrays[:2]), arrays[2:])
 
 
+class FusedConv3D(_Fused, Conv3D, name="graph.fused_conv3d"):
+    """conv3d(x, w) followed by the steps of `epilogue`."""
+
+    def infer(self) -> tuple[Type, ...]:
+        return Conv3D.infer(self)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        return self.finish(Conv3D.evaluate(self, *arrays[:2]), arrays[2:])
+
+
+class FusedConvTranspose(_Fused, ConvTranspose, name="graph.fused_conv_transpose", traits={"symbolic"}):
+    """conv_transpose(x, w) followed by the steps of `epilogue`."""
+
+    def infer(self) -> tuple[Type, ...]:
+        return ConvTranspose.infer(self)
+
+    def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
+        return self.finish(ConvTranspose.evaluate_dims(self, env, *arrays[:2]), arrays[2:])
+
+
 class FusedMatMul(_Fused, MatMul, name="graph.fused_matmul"):
     """matmul(x, y) followed by the steps of `epilogue`."""
 
@@ -77,7 +97,13 @@ class FusedMatMul(_Fused, MatMul, name="graph.fused_matmul"):
         return self.finish(MatMul.evaluate(self, *arrays[:2]), arrays[2:])
 
 
-FUSED: dict[type[Op], type[Op]] = {Conv2D: FusedConv2D, MatMul: FusedMatMul}
+FUSED: dict[type[Op], type[Op]] = {
+    Conv2D: FusedConv2D,
+    Conv3D: FusedConv3D,
+    ConvTranspose: FusedConvTranspose,
+    MatMul: FusedMatMul,
+}
+FUSED_OPS = (FusedConv2D, FusedConv3D, FusedConvTranspose, FusedMatMul)
 
 
 def expand_epilogue(b: Builder, op: _Fused, y: Value) -> Value:

@@ -17,7 +17,7 @@ from ..ir.bfloat16 import narrow, widen
 from ..ir.core import Block, Op, Value
 from ..ir.dims import Sym, evaluate_dim, symbols_of
 from ..ir.types import TensorType
-from .base import GraphOp, split_requirement
+from .base import GraphOp, holds, split_requirement
 from .builtin import FuncOp, functions
 from .control import If, While
 from .dynamic import DefineSize
@@ -112,7 +112,8 @@ class Interpreter:
 
 def evaluate(op: GraphOp, args: Sequence[Array], env: Mapping[str, int]) -> tuple[Array, ...]:
     """The results of one op for concrete operands, in the types it declares."""
-    given = [_computable(a, v) for a, v in zip(args, op.operands, strict=True)]
+    moves = op.has("moves")
+    given = [a if moves else _computable(a, v) for a, v in zip(args, op.operands, strict=True)]
     try:
         with np.errstate(all="ignore"):
             out = op.evaluate_dims(env, *given) if op.has("symbolic") else op.evaluate(*given)
@@ -125,6 +126,9 @@ def evaluate(op: GraphOp, args: Sequence[Array], env: Mapping[str, int]) -> tupl
 
 
 def _computable(array: Array, value: Value) -> Array:
+    """16-bit floats as float32: ops compute with these, and their results are rounded once."""
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
     is_bf16 = isinstance(value.type, TensorType) and value.type.dtype == bf16
     return widen(array) if is_bf16 and array.dtype == np.uint16 else array
 
@@ -164,10 +168,10 @@ def bind_symbols(func: FuncOp, inputs: Sequence[Array]) -> dict[str, int]:
 
 
 def check_requirement(text: str, env: Mapping[str, int], where: str) -> None:
-    """Checks `a == b` or `a >= b`, which inference could not prove."""
+    """Checks a relation that inference could not prove."""
     left, relation, right = split_requirement(text)
     a, b = evaluate_dim(left, env), evaluate_dim(right, env)
-    if a != b if relation == "==" else a < b:
+    if not holds(relation, a, b):
         raise ShapeError(f"{where}: the sizes do not fit: {text} must hold, here {a} and {b}")
 
 

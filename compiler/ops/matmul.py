@@ -38,5 +38,5 @@ def matmul_type(op: MatMul) -> TensorType:
     m, k = (xs[-1], xs[-2]) if op.transpose_x else (xs[-2], xs[-1])
     k2, n = (ys[-1], ys[-2]) if op.transpose_y else (ys[-2], ys[-1])
     require_equal(op, k, k2)
-    batch: tuple[Dim, ...] = broadcast_shapes(op, xs[:-2], ys[:-2])
+    batch: tuple[Dim, ...] = broadcast_shapes(op, xs[:-2], ys[:-2], provably=True)
     return TensorType((*batch, m, n), dtype)

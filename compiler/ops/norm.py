@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand
 from ..ir.types import Type
-from .base import GraphOp, same_dtype, shape_error, tensor
+from .base import GraphOp, Scalars, same_dtype, shape_error, tensor
+from .expression import Num
 
 
-class BatchNorm(GraphOp, name="graph.batch_norm"):
+class BatchNorm(GraphOp, name="graph.batch_norm", traits={"pointwise"}):
     """(x - mean) * scale / sqrt(variance + epsilon) + offset, with given statistics, over the last axis."""
 
     x = Operand()
@@ -22,11 +25,18 @@ class BatchNorm(GraphOp, name="graph.batch_norm"):
 
     def infer(self) -> tuple[Type, ...]:
         same_dtype(self, *self.operands)
+        if tensor(self.x).rank < 1:
+            raise shape_error(self, "a scalar has no channels")
         c = tensor(self.x).shape[-1]
         for v in self.operands[1:]:
             if tensor(v).shape != (c,):
                 raise shape_error(self, f"statistics must have shape [{c}], received {tensor(v)}")
         return (self.x.type,)
+
+    def lower(self, e: Scalars, *v: Any) -> Any:
+        dtype = tensor(self.x).dtype
+        x, scale, offset, mean, variance = (Num(e, a, dtype) for a in v)
+        return ((x - mean) * (scale / (variance + self.epsilon).f("sqrt")) + offset).v
 
     def evaluate(self, *arrays: Array) -> Array:
         x, scale, offset, mean, variance = arrays

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 from ...runtime.errors import DTypeError
-from ...runtime.spec import boolean
+from ...runtime.spec import DType, i64
 from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, normal_axis, tensor
+from .base import GraphOp, flushed, normal_axis, require_at_least, tensor
 from .elementwise import truncated_division
 
 
@@ -20,10 +22,11 @@ class Reduce(GraphOp, name=""):
     x = Operand()
     axes = Attr(tuple[int, ...])
     keep_dims = Attr(bool, default=False)
+    kinds: ClassVar[str] = "fiu"
 
     def infer(self) -> tuple[Type, ...]:
         t = tensor(self.x)
-        if t.dtype == boolean:
+        if t.dtype.kind not in self.kinds:
             raise DTypeError(f"{self.name} ({self.location}) is not defined for {t.dtype.tf_name}")
         axes = {normal_axis(self, a, t.rank) for a in self.axes}
         if self.keep_dims:
@@ -67,19 +70,60 @@ class ReduceProd(Reduce, name="graph.reduce_prod"):
         return np.asarray(np.prod(x, axis=self.axes, keepdims=self.keep_dims, dtype=x.dtype))
 
 
+def ends(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """The lowest and the highest value of a dtype."""
+    if dtype.kind == "f":
+        return -np.inf, np.inf
+    return (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+
+
 class ReduceMax(Reduce, name="graph.reduce_max"):
-    """The maximum; NaN when there is one; the lowest value of nothing."""
+    """The maximum, of bools whether any is true; NaN when there is one; the lowest value of nothing."""
+
+    kinds = "fiub"
 
     def evaluate(self, *arrays: Array) -> Array:
         (x,) = arrays
-        low = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+        low = x.dtype.type(ends(x.dtype)[0])
         return np.asarray(np.max(x, axis=self.axes, keepdims=self.keep_dims, initial=low))
 
 
 class ReduceMin(Reduce, name="graph.reduce_min"):
-    """The minimum; NaN when there is one; the highest value of nothing."""
+    """The minimum, of bools whether all are true; NaN when there is one; the highest value of nothing."""
+
+    kinds = "fiub"
 
     def evaluate(self, *arrays: Array) -> Array:
         (x,) = arrays
-        high = np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).max
+        high = x.dtype.type(ends(x.dtype)[1])
         return np.asarray(np.min(x, axis=self.axes, keepdims=self.keep_dims, initial=high))
+
+
+class ArgMax(GraphOp, name="graph.arg_max"):
+    """The place of the first maximum along an axis, passing over NaN; 0 where all are NaN. The axis goes."""
+
+    x = Operand()
+    axis = Attr(int)
+    dtype = Attr(DType, default=i64)
+    #: 1 for the largest, -1 for the smallest
+    sign: ClassVar[int] = 1
+
+    def infer(self) -> tuple[Type, ...]:
+        t = tensor(self.x)
+        axis = normal_axis(self, self.axis, t.rank)
+        require_at_least(self, t.shape[axis], 1, f"axis {axis} has size 0")
+        return (TensorType((*t.shape[:axis], *t.shape[axis + 1 :]), self.dtype),)
+
+    def evaluate(self, *arrays: Array) -> Array:
+        x = flushed(arrays[0])
+        worst = ends(x.dtype)[0 if self.sign > 0 else 1]
+        if x.dtype.kind == "f":
+            x = np.where(np.isnan(x), x.dtype.type(worst), x)
+        find = np.argmax if self.sign > 0 else np.argmin
+        return np.asarray(find(x, axis=self.axis)).astype(self.dtype.numpy)
+
+
+class ArgMin(ArgMax, name="graph.arg_min"):
+    """The place of the first minimum along an axis, passing over NaN; 0 where all are NaN. The axis goes."""
+
+    sign = -1

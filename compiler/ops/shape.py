@@ -8,7 +8,7 @@ import numpy as np
 
 from ...runtime.errors import DTypeError
 from ..ir.attributes import Array
-from ..ir.dims import Dim, Sym, ceildiv, product
+from ..ir.dims import Dim, Sym, dim_bcast, ceildiv, product
 from ..ir.opdef import Attr, Operand, Variadic
 from ..ir.types import TensorType, Type
 from .base import (
@@ -18,6 +18,7 @@ from .base import (
     dims_text,
     normal_axis,
     require_at_least,
+    require_broadcast,
     require_equal,
     same_dtype,
     shape_error,
@@ -58,7 +59,10 @@ class BroadcastTo(GraphOp, name="graph.broadcast_to", traits={"symbolic"}):
         if t.rank > len(self.shape):
             raise shape_error(self, f"{t} cannot be broadcast to rank {len(self.shape)}")
         for have, want in zip(t.shape, aligned, strict=True):
-            if have != 1:
+            if isinstance(have, Sym) and have != want:
+                require_broadcast(self, have, want)
+                require_equal(self, dim_bcast(have, want), want)
+            elif have != 1:
                 require_equal(self, have, want)
         return (TensorType(self.shape, t.dtype),)
 
@@ -162,13 +166,16 @@ class Slice(GraphOp, name="graph.slice", traits={"symbolic"}):
 
 
 class Gather(GraphOp, name="graph.gather"):
-    """Rows of x by index along axis 0: result[i..., j...] = x[indices[i...], j...].
+    """Slices of x by index along an axis: result[b..., o..., i..., j...] = x[b..., o..., indices[b..., i...], j...],
+    where b are the first `batch_dims` axes, which x and indices share, and o the others in front of `axis`.
 
     An index outside of x is the error INDEX.
     """
 
     x = Operand()
     indices = Operand()
+    axis = Attr(int, default=0)
+    batch_dims = Attr(int, default=0)
 
     def infer(self) -> tuple[Type, ...]:
         x, i = tensor(self.x), tensor(self.indices)
@@ -176,10 +183,23 @@ class Gather(GraphOp, name="graph.gather"):
             raise DTypeError(f"{self.name} ({self.location}): indices must be integers, received {i}")
         if x.rank < 1:
             raise shape_error(self, "a scalar has no rows")
-        return (TensorType((*i.shape, *x.shape[1:]), x.dtype),)
+        axis = normal_axis(self, self.axis, x.rank)
+        if not 0 <= self.batch_dims <= min(axis, i.rank):
+            raise shape_error(self, f"batch_dims {self.batch_dims} do not fit axis {axis} of {x} and indices {i}")
+        for a, b in zip(x.shape[: self.batch_dims], i.shape[: self.batch_dims], strict=True):
+            require_equal(self, a, b)
+        shape = (*x.shape[:axis], *i.shape[self.batch_dims :], *x.shape[axis + 1 :])
+        return (TensorType(shape, x.dtype),)
 
     def evaluate(self, *arrays: Array) -> Array:
         x, indices = arrays
-        if np.any((indices < 0) | (indices >= x.shape[0])):
-            raise IndexError(f"an index is outside of 0..{x.shape[0] - 1}")
-        return x[indices]
+        axis, batch = self.axis % x.ndim, self.batch_dims
+        if np.any((indices < 0) | (indices >= x.shape[axis])):
+            raise IndexError(f"an index is outside of 0..{x.shape[axis] - 1}")
+        if not batch:
+            return np.take(x, indices, axis=axis)
+        count = int(np.prod(x.shape[:batch]))
+        tables, lists = x.reshape(count, *x.shape[batch:]), indices.reshape(count, *indices.shape[batch:])
+        shape = (*x.shape[:axis], *indices.shape[batch:], *x.shape[axis + 1 :])
+        rows = [np.take(t, i, axis=axis - batch) for t, i in zip(tables, lists, strict=True)]
+        return np.array(rows, x.dtype).reshape(shape)

@@ -51,16 +51,37 @@ def static_pads(
     return None
 
 
-def patches(x: Array, kernel: tuple[int, int], strides: tuple[int, int], dilations: tuple[int, int]) -> Array:
-    """A view [N, OH, OW, KH, KW, C] of the windows of a padded NHWC array."""
-    n, h, w, c = x.shape
-    kh, kw = kernel
-    oh = (h - (kh - 1) * dilations[0] - 1) // strides[0] + 1
-    ow = (w - (kw - 1) * dilations[1] - 1) // strides[1] + 1
-    sn, sh, sw, sc = x.strides
+def patches(x: Array, kernel: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]) -> Array:
+    """A view [N, O…, K…, C] of the windows of a padded channels-last array, over any number of axes."""
+    n, *sizes, c = x.shape
+    axes = list(zip(sizes, kernel, strides, dilations, strict=True))
+    counts = [max((size - (k - 1) * d - 1) // s + 1, 0) for size, k, s, d in axes]
+    first, *steps, last = x.strides
     return np.lib.stride_tricks.as_strided(
         x,
-        (n, max(oh, 0), max(ow, 0), kh, kw, c),
-        (sn, sh * strides[0], sw * strides[1], sh * dilations[0], sw * dilations[1], sc),
+        (n, *counts, *kernel, c),
+        (
+            first,
+            *(step * s for step, s in zip(steps, strides, strict=True)),
+            *(step * d for step, d in zip(steps, dilations, strict=True)),
+            last,
+        ),
         writeable=False,
     )
+
+
+def padded_windows(
+    x: Array,
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    padding: str,
+    pads: tuple[int, ...],
+    fill: float = 0,
+) -> Array:
+    """The windows of a channels-last array [N, size…, C], its padding filled: [N, O…, K…, C]."""
+    around = [
+        concrete_pads(size, k, s, d, padding, (pads[2 * i], pads[2 * i + 1]))
+        for i, (size, k, s, d) in enumerate(zip(x.shape[1:-1], kernel, strides, dilations, strict=True))
+    ]
+    return patches(np.pad(x, ((0, 0), *around, (0, 0)), constant_values=fill), kernel, strides, dilations)

@@ -7,9 +7,11 @@ FILES = (
     "canonicalize",
     "cse",
     "dce",
+    "dilate_convolutions",
     "fold_batch_norm",
     "fold_constants",
     "fuse_conv_bias_relu",
+    "widen_half",
 )
 
 for _file in FILES:

@@ -12,7 +12,7 @@ from ..ir.core import Builder, Op, Value
 from ..ir.passes import Pass, PassContext
 from ..ir.rewrite import erase_if_dead
 from ..ops.base import tensor
-from ..ops.conv import Conv2D
+from ..ops.conv import Conv2D, Conv3D, ConvTranspose
 from ..ops.elementwise import Add, Mul, Sub
 from ..ops.matmul import MatMul
 from ..ops.norm import BatchNorm
@@ -27,20 +27,21 @@ from .per_channel import (
 )
 from .shared import add_constant, dense_of, float64_of, inherit, name_at, rounded, where
 
+PRODUCTS = (Conv2D, Conv3D, ConvTranspose, MatMul)
 #: x * factor + offset loses what `x - mean` would keep when the mean is this many deviations away from 0
 MOST_DEVIATIONS = 16
 
 
 @dataclass(frozen=True)
 class FoldBatchNorm(Pass):
-    """conv2d or matmul → batch_norm (or mul and add by channel)  becomes one with scaled weights and a bias;
-    a batch_norm elsewhere becomes mul and add."""
+    """convolution or matmul → batch_norm (or mul and add by channel)  becomes one with scaled weights and a
+    bias; a batch_norm elsewhere becomes mul and add."""
 
     name = "fold-batch-norm"
 
     def run(self, module: Op, context: PassContext) -> None:
         for op in list(module.walk()):
-            if type(op) in (Conv2D, MatMul) and op.block is not None:
+            if type(op) in PRODUCTS and op.block is not None:
                 self.fold_into(op, context)
         for op in list(module.walk()):
             if isinstance(op, BatchNorm):
@@ -120,6 +121,9 @@ def scaled_weights(product: Op, weights: Dense, scale: Array) -> Array | None:
     """The weights times `scale` for each output channel, rounded once; None when that overflows."""
     if isinstance(product, MatMul) and product.transpose_y:
         scale = scale[:, None]
+    if isinstance(product, ConvTranspose):  # [K…, O / groups, C]: a group's columns make its own channels
+        per_group = weights.array.shape[-1] // product.groups
+        scale = np.repeat(scale.reshape(product.groups, -1).T, per_group, axis=1)
     with np.errstate(all="ignore"):
         if weights.dtype.name == "bf16":
             out = narrow(widen(weights.array) * scale)

@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True)
 class FuseConvBiasRelu(Pass):
-    """conv2d or matmul → add, mul, relu, …  becomes one op with an epilogue."""
+    """convolution or matmul → add, mul, relu, …  becomes one op with an epilogue."""
 
     name = "fuse-conv-bias-relu"
     max_steps: int = 8
@@ -74,6 +74,8 @@ def next_step(value: Value, whole: TensorType) -> Step | str | None:
     if wanted.result.type != whole:
         shape = dims_text(tensor(wanted.result).shape)
         return f"{where(wanted)} gives shape {shape}, the product {dims_text(whole.shape)}"
+    if whole.dtype.is_half:
+        return f"{whole.dtype.tf_name} is rounded after every op"
     name = _STEPS[type(wanted)]
     if name in UNARY_STEPS:
         return Step(wanted, name, ())

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..ir.core import Value
 from ..ops.base import tensor
-from ..ops.conv import Conv2D
-from ..ops.pool import AvgPool2D, MaxPool2D
+from ..ops.conv import Conv2D, Conv3D
+from ..ops.pool import AvgPool2D, AvgPool3D, MaxPool2D, MaxPool3D
 from ..ops.reduce import Reduce
 from ..ops.shape import BroadcastTo, Concat, Pad, Reshape, Slice, Transpose
 from .identities import Replacement, Site, identity, one_value
@@ -66,8 +66,8 @@ def reduce_nothing(s: Site, op: Reduce) -> Replacement:
     return None if op.axes else s.forward(op.x)
 
 
-@identity(Conv2D)
-def pad_into_conv(s: Site, op: Conv2D) -> Replacement:
+@identity(Conv2D, Conv3D)
+def pad_into_conv(s: Site, op: Any) -> Replacement:
     """Zeros around the image become the convolution's own padding."""
     pad = op.x.definer
     if not isinstance(pad, Pad):
@@ -78,8 +78,8 @@ def pad_into_conv(s: Site, op: Conv2D) -> Replacement:
     return _take_padding(s, op, pad)
 
 
-@identity(MaxPool2D)
-def pad_into_max_pool(s: Site, op: MaxPool2D) -> Replacement:
+@identity(MaxPool2D, MaxPool3D)
+def pad_into_max_pool(s: Site, op: Any) -> Replacement:
     """What is lower than everything never is the maximum, as positions of the padding are not."""
     pad = op.x.definer
     if not isinstance(pad, Pad):
@@ -89,8 +89,8 @@ def pad_into_max_pool(s: Site, op: MaxPool2D) -> Replacement:
     return _take_padding(s, op, pad)
 
 
-@identity(AvgPool2D)
-def pad_before_average(s: Site, op: AvgPool2D) -> Replacement:
+@identity(AvgPool2D, AvgPool3D)
+def pad_before_average(s: Site, op: Any) -> Replacement:
     if isinstance(op.x.definer, Pad):
         s.refuse("the padding takes part in the mean, which the pool's own padding does not")
     return None
@@ -106,12 +106,12 @@ def _is_lowest(v: Value) -> bool:
 
 
 def _take_padding(s: Site, op: Any, pad: Pad) -> Replacement:
-    if any((pad.low[0], pad.high[0], pad.low[3], pad.high[3])):
+    if any((pad.low[0], pad.high[0], pad.low[-1], pad.high[-1])):
         return s.refuse("the padding also goes around the batch or the channels")
     if op.padding == "SAME":
         return s.refuse("SAME padding depends on the padded size")
-    own = op.pads if op.padding == "EXPLICIT" else (0, 0, 0, 0)
-    around = (pad.low[1], pad.high[1], pad.low[2], pad.high[2])
+    around = [p for pair in zip(pad.low[1:-1], pad.high[1:-1], strict=True) for p in pair]
+    own = op.pads if op.padding == "EXPLICIT" else (0,) * len(around)
     attributes = dict(op.attributes)
     attributes.update(padding="EXPLICIT", pads=tuple(p + q for p, q in zip(own, around, strict=True)))
     s.through(pad)

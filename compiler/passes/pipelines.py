@@ -6,9 +6,11 @@ from ..ir.passes import Pass
 from .canonicalize import Canonicalize
 from .cse import Cse
 from .dce import Dce
+from .dilate_convolutions import DilateConvolutions
 from .fold_batch_norm import FoldBatchNorm
 from .fold_constants import FoldConstants
 from .fuse_conv_bias_relu import FuseConvBiasRelu
+from .widen_half import WidenHalf
 
 #: what every model goes through at the graph level
 GRAPH_PASSES: tuple[Pass, ...] = (
@@ -16,9 +18,11 @@ GRAPH_PASSES: tuple[Pass, ...] = (
     Canonicalize(),
     FoldConstants(),  # what became constant when branches were taken and casts merged
     Cse(),
+    DilateConvolutions(),
     FoldBatchNorm(),  # after all that may become its constants; before epilogues are closed
     Canonicalize(),
     FuseConvBiasRelu(),
     Cse(),
+    WidenHalf(),
     Dce(),
 )

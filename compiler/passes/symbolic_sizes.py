@@ -17,6 +17,7 @@ from ..ops.activation import Neg
 from ..ops.base import GraphOp
 from ..ops.constant import Constant, Dims, Shape, constant_value, known_sizes
 from ..ops.reduce import ReduceProd, ReduceSum
+from ..ops.rearrange import Reverse
 from ..ops.shape import BroadcastTo, Concat, Gather, Reshape, Slice, Transpose
 
 #: object arrays of ints and `Sym`s, or of bools
@@ -104,7 +105,9 @@ _ELEMENTWISE: dict[type[Op], Callable[[Any, Any], Any]] = {
     e.NotEqual: lambda a, b: not _equal(a, b),
 }
 #: their reference evaluations work on objects as they do on numbers
-_EVALUATED = (e.Add, e.Sub, e.Mul, Neg, Concat, Slice, Reshape, BroadcastTo, Transpose, ReduceProd, ReduceSum)
+_EVALUATED = (
+    e.Add, e.Sub, e.Mul, Neg, Concat, Slice, Reshape, Reverse, BroadcastTo, Transpose, ReduceProd, ReduceSum
+)  # fmt: skip
 
 
 def _elements(v: Value) -> Sizes | None:

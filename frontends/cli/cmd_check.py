@@ -13,7 +13,7 @@ from .options import add_option_arguments, options_from
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="a model file")
     parser.add_argument("--resources", metavar="DIR", help="where the constants of an .mlir file are")
-    add_option_arguments(parser, only=("inputs", "outputs", "batch"))
+    add_option_arguments(parser, only=("inputs", "outputs", "signature", "batch"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
             args.model,
             inputs=options.inputs,
             outputs=options.outputs,
+            signature=options.signature,
             batch=options.batch,
             resources=args.resources,
         )

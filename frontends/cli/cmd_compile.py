@@ -24,7 +24,7 @@ from .terminal import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="a frozen TensorFlow graph (.pb) or IR text (.mlir)")
+    parser.add_argument("model", help="a TensorFlow graph (.pb, .pbtxt), a SavedModel's folder, or IR text (.mlir)")
     parser.add_argument("-o", "--output", metavar="FILE", help="the library to write (default: MODEL.so)")
     parser.add_argument("--resources", metavar="DIR", help="where the constants of an .mlir file are")
     parser.add_argument(
@@ -54,6 +54,7 @@ def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progre
         args.model,
         inputs=options.inputs,
         outputs=options.outputs,
+        signature=options.signature,
         batch=options.batch,
         resources=args.resources,
     )
@@ -65,7 +66,7 @@ def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progre
         print(print_op(module), end="")
         _print_remarks(context.remarks, args.remarks)
         return 0
-    output = args.output or str(Path(args.model).with_suffix(".so"))
+    output = args.output or _beside(Path(args.model))
     if os.path.exists(output) and os.path.samefile(output, args.model):
         raise OptionError(f"the library would replace its model {args.model!r}: name another file with -o")
     compiled = compile_module(
@@ -78,6 +79,14 @@ def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progre
     print(f"{output}: {size:.2f} MiB for {target}, compiled in {seconds:.2f} s")
     _print_remarks(compiled.remarks, args.remarks)
     return 0 if reference is None else _verify(output, reference, args.verify)
+
+
+def _beside(model: Path) -> str:
+    """The library of a model that none was named for: `model.so` for the file model.pb or the folder `model`."""
+    if not model.is_dir():
+        return str(model.with_suffix(".so"))
+    folder = model if model.name else model.absolute()
+    return str(folder.parent / f"{folder.name}.so")
 
 
 def _print_remarks(remarks: list[Any], wanted: bool) -> None:

@@ -9,7 +9,8 @@ from collections import Counter
 from typing import Any
 
 from ...runtime.artifact import manifest_of
-from ...runtime.errors import Error
+from ...runtime.errors import UnsupportedError
+from ..sniff import Kind, sniff
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,24 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with_manifest = _manifest(args.file)
-    if with_manifest is None:
-        _show_model(args)
+    kind = sniff(args.file)
+    if kind in (Kind.SAVED_MODEL, Kind.META_GRAPH, Kind.CHECKPOINT):
+        _describe(kind, args.file)
+    elif kind is not Kind.ARTIFACT:
+        _show_model(args, kind)
     elif args.json:
-        print(json.dumps(with_manifest, indent=1, sort_keys=True))
+        print(json.dumps(manifest_of(args.file), indent=1, sort_keys=True))
     else:
-        _show_library(args.file, with_manifest)
+        _show_library(args.file, manifest_of(args.file))
     return 0
-
-
-def _manifest(path: str) -> dict[str, Any] | None:
-    try:
-        with open(path, "rb") as f:
-            if f.read(4) != b"\x7fELF":
-                return None
-    except OSError as e:
-        raise Error(f"cannot read {path!r}: {e.strerror}") from e
-    return manifest_of(path)
 
 
 def _shape(row: dict[str, Any]) -> str:
@@ -57,12 +50,32 @@ def _show_library(path: str, m: dict[str, Any]) -> None:
     print(f"  pipeline  {m['pipeline']}")
 
 
-def _show_model(args: argparse.Namespace) -> None:
+def _describe(kind: Kind, path: str) -> None:
+    """What lies in a file of TensorFlow's, without compiling it."""
+    from ..tensorflow import describe
+
+    lines = {
+        Kind.SAVED_MODEL: describe.describe_saved_model,
+        Kind.META_GRAPH: describe.describe_meta_graph,
+        Kind.CHECKPOINT: describe.describe_checkpoint,
+    }.get(kind, describe.describe_graph)
+    for line in lines(path):
+        print(line)
+
+
+def _show_model(args: argparse.Namespace, kind: Kind) -> None:
     from ...compiler.ops.builtin import functions
     from ...compiler.ops.constant import Constant
     from ..load import load_model
 
-    module = load_model(args.file, resources=args.resources)
+    try:
+        module = load_model(args.file, resources=args.resources)
+    except UnsupportedError as e:
+        if kind not in (Kind.GRAPH, Kind.GRAPH_TEXT):
+            raise
+        _describe(kind, args.file)
+        print(f"it cannot be compiled as it is: {e}")
+        return
     constants = [op for op in module.walk() if isinstance(op, Constant)]
     total = sum(op.value.array.nbytes for op in constants)
     print(f"{args.file}: {len(constants)} constants, {total} bytes")

@@ -80,6 +80,18 @@ class Context:
             raise Malformed(f"expected attribute {key!r} as a list of integers, found {shorten(values)}")
         return tuple(values)
 
+    def reals(self, key: str) -> tuple[float, ...]:
+        values = self._attr(key, tuple, "a list of floats", _REQUIRED)
+        if not all(type(v) is float for v in values):
+            raise Malformed(f"expected attribute {key!r} as a list of floats, found {shorten(values)}")
+        return tuple(values)
+
+    def texts(self, key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
+        values = self._attr(key, tuple, "a list of strings", default)
+        if not all(isinstance(v, str) for v in values):
+            raise Malformed(f"expected attribute {key!r} as a list of strings, found {shorten(values)}")
+        return tuple(values)
+
     def dtype(self, key: str, default: DType = _REQUIRED) -> DType:
         found = self._attr(key, (DType, OtherType), "a data type", default)
         if isinstance(found, OtherType):

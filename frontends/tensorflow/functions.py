@@ -49,11 +49,13 @@ def inline(
     c.importer.spend(len(function.nodes))
     source = scope.source()
     ends = [_returned(function, output, given) for output in function.outputs]
-    names = [s for s in map(source, ends) if s is not None]
+    # What must run besides: a function's assignments of variables.
+    ran = function.control_ret.values() if c.importer.effects else ()
+    names = [s for s in map(source, (*ends, *ran)) if s is not None]
     for node in names:
         if node not in scope.nodes:
             raise Malformed(f"function {shorten(name)} returns {shorten(node)}, which it has no node for")
-    needed = surgery.prune(scope.nodes, names, source, where)
+    needed = surgery.prune(scope.nodes, names, source, where, c.importer.inputs_of)
     c.importer.convert_all(scope, needed, source, c.builder)
     found = [scope.find(text) for text in ends]
     if any(v is None for v in found):

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,14 +19,12 @@ from ...runtime.errors import FormatError
 from ...runtime.spec import DType
 from .. import sniff
 from . import proto, wire
+from .pbtxt import to_binary
 from .tensors import OtherType, Tensor, data_type
 from .wire import LEN, VARINT, Source, expect, fields, shorten
 
 Shape = tuple[int | None, ...] | None
 """Sizes, None for one that is unknown; None for an unknown rank."""
-
-MOST_TEXT = 4 << 20
-"""Bytes of text format that are read. protobuf needs up to 2 seconds and 130 MB for each MB."""
 
 _NODE, _LIBRARY, _VERSION, _VERSIONS = 1, 2, 3, 4  # in GraphDef
 _FUNCTION = 1  # in FunctionDefLibrary
@@ -133,38 +132,33 @@ def read_graph(what: str | os.PathLike[str] | bytes | bytearray | memoryview) ->
     if kind not in (sniff.Kind.GRAPH, sniff.Kind.GRAPH_TEXT, sniff.Kind.UNKNOWN, sniff.Kind.EMPTY):
         raise FormatError(sniff.explain(kind, "<bytes>" if held else what, wanted="a TensorFlow graph"))
     source = wire.open_source(what)
-    # Objects made here by the million hold no cycles; looking for some would double the time.
-    collecting = gc.isenabled()
-    gc.disable()
     try:
-        if kind is sniff.Kind.GRAPH_TEXT:
-            source = _from_text(source)
-        return _Reader(source).graph()
+        with collecting_later():
+            if kind is sniff.Kind.GRAPH_TEXT:
+                source = to_binary(source, "GraphDef")
+            return read_binary(source)
     except FormatError as error:
         raise FormatError(
             f"{source.name}: {error}; check that it is a whole frozen graph, and write it again if not"
         ) from None
+
+
+def read_binary(source: Source) -> Graph:
+    """The graph whose binary form is all of `source`. FormatError, without the file's name, where it is none."""
+    return _Reader(source).graph()
+
+
+@contextmanager
+def collecting_later() -> Iterator[None]:
+    """Without garbage collection: objects made here by the million stay and hold no cycles; looking for some
+    would double the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
-
-
-def _from_text(source: Source) -> Source:
-    """The same graph in binary form."""
-    from google.protobuf import text_format
-
-    if len(source.view) > MOST_TEXT:
-        raise FormatError(f"expected at most {MOST_TEXT >> 20} MB of text format: save it in binary form")
-    try:
-        text = str(source.view, "utf-8")
-        # Fields that only newer TensorFlow knows are passed over, as they are in binary form.
-        message = text_format.Parse(text, proto.messages().GraphDef(), allow_unknown_field=True)
-        data = message.SerializeToString()
-    except RecursionError:
-        raise FormatError("expected a graph in text format, found messages nested too deep") from None
-    except (text_format.ParseError, ValueError) as error:  # ValueError: no UTF-8, a number out of range
-        raise FormatError(f"expected a graph in text format, found: {str(error)[:200]}") from None
-    return Source(source.name, memoryview(data), source.budget)
 
 
 class _Reader:

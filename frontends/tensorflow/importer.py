@@ -6,13 +6,13 @@ is noted and stands as Missing among the values, so that all obstacles are repor
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...compiler.ir.core import Block, Builder, Op, Value
 from ...compiler.ir.dims import Dim
+from ...compiler.ir.rewrite import is_dead
 from ...compiler.ir.types import TensorType
 from ...compiler.ops.builtin import finish_function, new_function, new_module
 from ...runtime.errors import DTypeError, FormatError, InputError, ShapeError, UnsupportedError
@@ -20,7 +20,7 @@ from ...runtime.spec import DType
 from . import surgery
 from .context import Context
 from .functions import inline
-from .graphdef import Graph, Node, read_graph
+from .graphdef import Graph, Node, collecting_later, read_graph
 from .inputs import InputTypes
 from .registry import (
     ALWAYS_INPUTS,
@@ -36,6 +36,7 @@ from .report import Obstacles, reason_for
 from .scope import Result, Results, Scope
 from .signature import Given, Symbols, parse_inputs, parse_outputs
 from .surgery import Ref, Source, tensor_name
+from .variables import Variables
 from .wire import shorten
 
 MOST_STEPS = 400_000  # nodes looked at and ops made, of some 20 microseconds each
@@ -59,56 +60,73 @@ def import_graph(
     that contradict themselves, InputError for names that are not there. Constants of the module are views
     of the file, aligned or not: it must not be rewritten in place while they are in use.
     """
-    if batch is not None and (type(batch) is not int or batch < 0):
-        raise InputError(f"expected the batch size as a number, received {batch!r}")
+    check_batch(batch)
     graph = read_graph(what)
     where = "<bytes>" if isinstance(what, (bytes, bytearray, memoryview)) else os.fspath(what)
     load_converters()
     nodes = surgery.index_nodes(graph.nodes, where)
     given = parse_inputs(inputs, nodes, where)
     refs = parse_outputs(outputs, nodes, where) if outputs else None
-    # What is made here stays: looking for garbage among it would take a quarter of the time.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with collecting_later():
         return Importer(graph, nodes, where).run(given, refs, batch)
-    finally:
-        if collecting:
-            gc.enable()
+
+
+def check_batch(batch: int | None) -> None:
+    if batch is not None and (type(batch) is not int or batch < 0):
+        raise InputError(f"expected the batch size as a number, received {batch!r}")
 
 
 class Importer:
     """The import of one graph."""
 
-    def __init__(self, graph: Graph, nodes: Mapping[str, Node], where: str) -> None:
+    def __init__(
+        self, graph: Graph, nodes: Mapping[str, Node], where: str, variables: Variables | None = None
+    ) -> None:
         self.graph = graph
         self.nodes = nodes
         self.where = where
+        self.variables = variables
+        #: with variables that are assigned, control inputs say what runs, and when
+        self.effects = variables is not None and bool(variables.written)
+        self.inputs_of = surgery.all_inputs if self.effects else surgery.data_inputs
+        self.module: Op | None = None
+        #: what arguments are called, if not by their tensors
+        self.labels: Mapping[Ref, str] = {}
         self.obstacles = Obstacles()
         self.steps = MOST_STEPS
         self.symbols = Symbols((), None)
         #: sizes computed at run time, by the block they are defined in
         self.late: dict[Block | None, dict[Value, Dim]] = {}
 
-    def run(self, given: Sequence[Given], outputs: Sequence[Ref] | None, batch: int | None = None) -> Op:
-        """The module. Without `outputs`: what nothing consumes."""
+    def run(
+        self,
+        given: Sequence[Given],
+        outputs: Sequence[Ref] | None,
+        batch: int | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Op:
+        """The module. Without `outputs`: what nothing consumes. `names` are the outputs', if not their tensors'."""
         ends = outputs if outputs is not None else self._ends()
         scope = Scope(self.nodes, self.where, fed={g.ref: _NO_VALUE for g in given})
         inside = [ref[0] for ref in ends if ref not in scope.fed]
-        needed = surgery.prune(self.nodes, inside, scope.source(), self.where)
-        arguments = [*given, *(Given((n.name, 0)) for n in needed if n.op in ALWAYS_INPUTS)]
+        needed = surgery.prune(self.nodes, inside, scope.source(), self.where, self.inputs_of)
+        places = [(n.name, 0) for n in needed if n.op in ALWAYS_INPUTS]
+        arguments = [*given, *(Given(ref, None, self.labels.get(ref, "")) for ref in places)]
         self.symbols = Symbols(given, batch)
         types = InputTypes(self, self.symbols).of(arguments)
-        module = new_module()
+        module = self.module = new_module()
         kinds = [(ref, t) for ref, t in types.items() if isinstance(t, TensorType)]
-        func, block = new_function(module, "main", [(tensor_name(ref), t) for ref, t in kinds])
+        labels = {g.ref: g.label for g in arguments}
+        func, block = new_function(module, "main", [(labels[ref], t) for ref, t in kinds])
         values = dict(zip((ref for ref, _ in kinds), block.args, strict=True))
         scope.fed = {ref: t if isinstance(t, Missing) else values[ref] for ref, t in types.items()}
         scope.values = {ref[0]: (v,) for ref, v in scope.fed.items() if self.nodes[ref[0]].op in PLACEHOLDERS}
         body = [n for n in needed if n.name not in scope.values]
         self.convert_all(scope, body, scope.source(), Builder(block))
         refs = outputs if outputs is not None else [r for end in ends for r in self._unconsumed(scope, end)]
-        results = [(tensor_name(ref), self.use(self._output(scope, ref))) for ref in refs]
+        names = [tensor_name(ref) for ref in refs] if names is None else names
+        found = [self.use(self._output(scope, ref)) for ref in refs]
+        results = list(zip(names, found, strict=True))
         self.obstacles.raise_if_any(self.where, named=outputs is not None)
         finish_function(func, [(name, v) for name, v in results if isinstance(v, Value)])
         erase_unused(block)
@@ -153,7 +171,7 @@ class Importer:
         """Converts nodes of a scope, which come in file order, each after its inputs."""
         listed = list(nodes)
         self.spend(len(listed))
-        for node in surgery.in_order(listed, source, scope.where):
+        for node in surgery.in_order(listed, source, scope.where, self.inputs_of):
             scope.values[node.name] = self._convert(scope, node, builder)
 
     def _convert(self, scope: Scope, node: Node, builder: Builder) -> Results:
@@ -231,7 +249,7 @@ def erase_unused(block: Block) -> None:
     op = block.last
     while op is not None:
         before = op.prev
-        if op.has("pure") and not op.has("terminator") and not any(r.uses for r in op.results):
+        if is_dead(op):
             op.erase()
         else:
             for region in op.regions:

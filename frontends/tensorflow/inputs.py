@@ -52,11 +52,11 @@ class InputTypes:
         dtype, shape = own
         shape = merge_shapes(g.ref, g.shape, shape, self.where)
         if shape is None:
-            advice = f"give its shape, like --input {tensor_name(g.ref)}:?,224,224,3"
+            advice = f"give its shape, like --input {g.label}:?,224,224,3"
             return Missing(node.op, node.name, f"its rank is not known: {advice}")
         if len(shape) > MOST_DIMENSIONS:
             return Missing(node.op, node.name, f"a rank of {len(shape)} is not supported")
-        return TensorType(self.symbols.dims(g.ref, shape, is_first), dtype)
+        return TensorType(self.symbols.dims(g.label, shape, is_first), dtype)
 
     def _placeholder(self, node: Node) -> tuple[DType, GivenShape | None] | Missing:
         dtype, shape = node.attrs.get("dtype"), node.attrs.get("shape")
@@ -78,7 +78,8 @@ class InputTypes:
         importer = self.importer
         before = [a for a in arguments if importer.nodes[a.ref[0]].op in PLACEHOLDERS]
         try:
-            module = type(importer)(importer.graph, importer.nodes, self.where).run(before, [g.ref])
+            inner = type(importer)(importer.graph, importer.nodes, self.where, importer.variables)
+            module = inner.run(before, [g.ref])
         except Error as e:
             for key in _TYPE_ATTRIBUTES:
                 dtype = node.attrs.get(key)

@@ -62,8 +62,8 @@ class Layout:
         return padding, tuple(p for i in self.spatial for p in pairs[i])
 
 
-def image_layout(c: Context, x: Value) -> Layout:
-    """The layout of a node that works on images of rank 4."""
-    if tensor(x).rank != 4:
-        raise Malformed(f"expected images of rank 4, found {tensor(x)}")
-    return Layout(c, 4)
+def image_layout(c: Context, x: Value, rank: int = 4) -> Layout:
+    """The layout of a node that works on images of rank 4, or on volumes of rank 5."""
+    if tensor(x).rank != rank:
+        raise Malformed(f"expected images of rank {rank}, found {tensor(x)}")
+    return Layout(c, rank)

@@ -1,23 +1,19 @@
-"""Constants, identities, shapes, and what moves elements: reshape, transpose, concat, pad, gather, tile."""
+"""Constants, identities, shapes, and what moves elements: reshape, transpose, concat, pad, tile."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-
-import numpy as np
 
 from ...compiler.ir.core import Value
 from ...compiler.ir.dims import Dim, Sym, floordiv
 from ...compiler.ops.base import dims_text, tensor
-from ...compiler.ops.shape import BroadcastTo, Concat, Gather, Pad
-from ...runtime.spec import DType, i32
+from ...compiler.ops.shape import BroadcastTo, Concat, Pad
+from ...runtime.spec import i32
 from .context import Context
 from .nodes_reduce import normal_axes, normal_axis
 from .registry import Malformed, Refused, converts
 from .tensors import OtherType
 
-MOST_RANGE = 1 << 20  # elements of a Range
 MOST_SYMBOLS = 100  # different sizes in one Concat
 
 
@@ -30,8 +26,18 @@ def const(c: Context) -> Value:
     return c.constant(found.array(), found.dtype)
 
 
-@converts("CheckNumerics", "Identity", "PreventGradient", "Snapshot", "StopGradient")
-def identity(c: Context, x: Value) -> Value:
+@converts(
+    "CheckNumerics",
+    "Copy",
+    "CopyHost",
+    "DeepCopy",
+    "Identity",
+    "PreventGradient",
+    "Snapshot",
+    "StopGradient",
+    lazy=True,
+)
+def identity(c: Context, x: object) -> object:
     """Left out."""
     return x
 
@@ -240,58 +246,3 @@ def tile(c: Context, x: Value, multiples: Value) -> Value:
     apart = c.reshape(x, [d for _, size in pairs for d in (1, size)])
     repeated = broadcast(c, apart, [d for pair in pairs for d in pair])
     return c.reshape(repeated, [m * size for m, size in pairs])
-
-
-@converts("Range")
-def range_(c: Context, start: Value, limit: Value, delta: Value) -> Value:
-    """Of constant limits."""
-    first, last, step = (c.array(v, what).reshape(-1) for v, what in _named(start, limit, delta))
-    if not len(first) == len(last) == len(step) == 1:
-        raise Malformed("expected one start, one limit and one delta")
-    dtype = tensor(start).dtype
-    if tensor(limit).dtype != dtype or tensor(delta).dtype != dtype or dtype.name == "bf16":
-        raise Refused(f"a range of {tensor(start)}, {tensor(limit)} and {tensor(delta)} is not supported")
-    values = _range(first[0], last[0], step[0], dtype)
-    c.importer.spend(values.size // 256)
-    return c.constant(values, dtype)
-
-
-def _named(start: Value, limit: Value, delta: Value) -> tuple[tuple[Value, str], ...]:
-    return (start, "start"), (limit, "limit"), (delta, "delta")
-
-
-def _range(first: np.generic, last: np.generic, step: np.generic, dtype: DType) -> np.ndarray:
-    """TensorFlow's elements: first + i * step, in the data type."""
-    a, b, s = first.item(), last.item(), step.item()
-    if s == 0 or (b - a) * s < 0:
-        raise Malformed(f"expected a delta that leads from {a} to {b}, found {s}")
-    count = -((a - b) // s) if dtype.is_integer else math.ceil(abs((b - a) / s))
-    if count > MOST_RANGE:
-        raise Refused(f"a range of {count} elements is not supported")
-    steps = np.arange(count).astype(dtype.numpy)
-    return first + steps * step
-
-
-# Choosing.
-
-
-@converts("Gather")
-def gather(c: Context, x: Value, indices: Value) -> Value:
-    """Rows."""
-    return c.make(Gather, x, indices)
-
-
-@converts("GatherV2")
-def gather_v2(c: Context, x: Value, indices: Value, axis: Value) -> Value:
-    """Along a constant axis, without batch_dims."""
-    of = tensor(x)
-    at = normal_axis(c.number(axis, "axis"), of.rank)
-    if c.integer("batch_dims", 0) != 0:
-        raise Refused("batch_dims other than 0 are not supported")
-    if at == 0:
-        return c.make(Gather, x, indices)
-    # Rows of x with the axis in front; then the axes of the indices go where it was.
-    others = [i for i in range(of.rank) if i != at]
-    rows = c.make(Gather, c.transpose(x, [at, *others]), indices)
-    k = tensor(indices).rank
-    return c.transpose(rows, [*range(k, k + at), *range(k), *range(k + at, k + of.rank - 1)])

@@ -1,4 +1,4 @@
-"""Products, arithmetic, comparisons, logic, selection, casts, functions of one operand."""
+"""Arithmetic, comparisons, logic, selection, casts, functions of one operand."""
 
 from __future__ import annotations
 
@@ -6,34 +6,56 @@ from ...compiler.ir.core import Op, Value
 from ...compiler.ir.dims import Sym
 from ...compiler.ops import activation as a
 from ...compiler.ops import elementwise as e
+from ...compiler.ops import gamma as g
+from ...compiler.ops import power as p
+from ...compiler.ops import special as s
+from ...compiler.ops import trigonometry as t
 from ...compiler.ops.base import tensor
-from ...compiler.ops.matmul import MatMul
+from ...runtime.spec import boolean
 from .context import Context
+from .nodes_integer import truncated
 from .registry import Convert, Malformed, Refused, converts
 
 _UNARY: dict[str, type[Op]] = {
     "Abs": a.Abs,
+    "Acosh": t.Acosh,
+    "Asinh": t.Asinh,
+    "Ceil": a.Ceil,
+    "Cos": t.Cos,
+    "Cosh": t.Cosh,
+    "Digamma": g.Digamma,
     "Elu": a.Elu,
+    "Erf": s.Erf,
+    "Erfc": s.Erfc,
     "Exp": a.Exp,
+    "Expm1": a.Expm1,
     "Floor": a.Floor,
+    "Lgamma": g.Lgamma,
     "Log": a.Log,
+    "Log1p": a.Log1p,
     "LogicalNot": e.LogicalNot,
     "Neg": a.Neg,
     "Relu": a.Relu,
     "Relu6": a.Relu6,
+    "Rint": a.Round,
     "Rsqrt": a.Rsqrt,
     "Sigmoid": a.Sigmoid,
+    "Sin": t.Sin,
+    "Sinh": t.Sinh,
     "Sqrt": a.Sqrt,
     "Square": a.Square,
+    "Tan": t.Tan,
     "Tanh": a.Tanh,
 }
 
 _BINARY: dict[str, type[Op]] = {
     "Add": e.Add,
     "AddV2": e.Add,
+    "Atan2": t.Atan2,
     "Div": e.Div,
     "Greater": e.Greater,
     "GreaterEqual": e.GreaterEqual,
+    "Igamma": g.Igamma,
     "Less": e.Less,
     "LessEqual": e.LessEqual,
     "LogicalAnd": e.LogicalAnd,
@@ -41,9 +63,11 @@ _BINARY: dict[str, type[Op]] = {
     "Maximum": e.Maximum,
     "Minimum": e.Minimum,
     "Mul": e.Mul,
+    "NextAfter": p.NextAfter,
     "RealDiv": e.Div,
     "SquaredDifference": e.SquaredDifference,
     "Sub": e.Sub,
+    "Zeta": g.Zeta,
 }
 
 _EQUALITY: dict[str, type[Op]] = {"Equal": e.Equal, "NotEqual": e.NotEqual}
@@ -67,9 +91,9 @@ def _binary(cls: type[Op]) -> Convert:
 
 def _equality(cls: type[Op]) -> Convert:
     def convert(c: Context, x: Value, y: Value) -> Value:
-        """Elementwise with broadcasting; of shapes that do not broadcast only as an error."""
+        """Elementwise with broadcasting. Shapes that cannot broadcast differ as a whole, unless that is an error."""
         if not c.flag("incompatible_shape_error", True) and not may_broadcast(x, y):
-            raise Refused("comparing shapes that do not broadcast is not supported")
+            return c.scalar(cls is e.NotEqual, boolean)
         return c.make(cls, x, y)
 
     return convert
@@ -81,6 +105,13 @@ for _op, _cls in _BINARY.items():
     converts(_op)(_binary(_cls))
 for _op, _cls in _EQUALITY.items():
     converts(_op)(_equality(_cls))
+
+
+@converts("ApproximateEqual")
+def approximate_equal(c: Context, x: Value, y: Value) -> Value:
+    """Whether the difference is less than a tolerance."""
+    difference = c.make(a.Abs, c.make(e.Sub, x, y))
+    return c.make(e.Less, difference, c.scalar(c.real("tolerance", 1e-5), tensor(x).dtype))
 
 
 def may_broadcast(x: Value, y: Value) -> bool:
@@ -110,8 +141,8 @@ def leaky_relu(c: Context, x: Value) -> Value:
 def cast(c: Context, x: Value) -> Value:
     """Between all data types that are supported."""
     dtype = c.dtype("DstT")
-    if c.flag("Truncate", False) and tensor(x).dtype.is_float and dtype.is_float:
-        raise Refused("Truncate=true, which cuts digits off instead of rounding, is not supported")
+    if c.flag("Truncate", False):
+        x = truncated(c, x, dtype)
     return x if tensor(x).dtype == dtype else c.make(e.Cast, x, dtype=dtype)
 
 
@@ -132,22 +163,3 @@ def select(c: Context, condition: Value, x: Value, y: Value) -> Value:
 def select_v2(c: Context, condition: Value, x: Value, y: Value) -> Value:
     """Elementwise with broadcasting."""
     return c.make(e.Select, condition, x, y)
-
-
-@converts("MatMul")
-def matmul(c: Context, x: Value, y: Value) -> Value:
-    """Of matrices, either of them transposed."""
-    if tensor(x).rank != 2 or tensor(y).rank != 2:
-        raise Malformed(f"expected two matrices, found {tensor(x)} and {tensor(y)}")
-    return c.make(
-        MatMul, x, y, transpose_x=c.flag("transpose_a", False), transpose_y=c.flag("transpose_b", False)
-    )
-
-
-@converts("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
-def batch_matmul(c: Context, x: Value, y: Value) -> Value:
-    """Of stacks of matrices that broadcast, either side transposed; one data type for all."""
-    out = c.dtype("Tout", tensor(x).dtype)
-    if not tensor(x).dtype == tensor(y).dtype == out:
-        raise Refused(f"a product of {tensor(x).dtype} and {tensor(y).dtype} as {out} is not supported")
-    return c.make(MatMul, x, y, transpose_x=c.flag("adj_x", False), transpose_y=c.flag("adj_y", False))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ...compiler.ir.core import Value
 from ...compiler.ir.dims import Dim, Sym, dim_max, dim_min, floordiv
 from ...compiler.ops.base import dims_text, require_equal, tensor
+from ...compiler.ops.rearrange import Reverse
 from ...compiler.ops.shape import Slice
 from ...compiler.passes.symbolic_sizes import least
 from .context import Context
@@ -130,11 +131,18 @@ class Range:
     end: Dim | None = None
     step: int = 1
     single: bool = False
+    #: the axis is reversed first
+    reverse: bool = False
+
+    def turned(self) -> Range:
+        """The same places of the reversed axis: position p there is -1 - p."""
+        begin, end = (None if p is None else -1 - p for p in (self.begin, self.end))
+        return Range(begin, end, self.step, reverse=True)
 
 
 @converts("StridedSlice")
 def strided_slice(c: Context, x: Value, begin: Value, end: Value, strides: Value) -> Value:
-    """All masks; positions constant or computed from sizes; constant positive strides."""
+    """All masks; positions constant or computed from sizes; constant strides."""
     given = [c.sizes(begin, "begin"), c.sizes(end, "end"), c.sizes(strides, "strides")]
     if len({len(g) for g in given}) != 1:
         raise Malformed(f"expected as many begins as ends and strides, found {[len(g) for g in given]}")
@@ -145,7 +153,9 @@ def strided_slice(c: Context, x: Value, begin: Value, end: Value, strides: Value
         start, stop = _single(r, size) if r.single else _bounds(r, size)
         starts.append(start)
         stops.append(stop)
-    y = cut(c, x, starts, stops, [r.step for r in ranges])
+    backwards = tuple(i for i, r in enumerate(ranges) if r.reverse)
+    y = c.make(Reverse, x, axes=backwards) if backwards else x
+    y = cut(c, y, starts, stops, [r.step for r in ranges])
     shape = tensor(y).shape
     return c.reshape(y, [1 if axis is None else shape[axis] for axis in layout])
 
@@ -182,11 +192,10 @@ def _range(bits: set[str], begin: Dim, end: Dim, step: Dim) -> Range:
         raise Refused("operand 'strides' depends on sizes that are known only at run time")
     if step == 0:
         raise Malformed("expected strides other than 0")
-    if step < 0:
-        raise Refused("negative strides are not supported")
     if "shrink_axis" in bits:
         return Range(begin, single=True)
-    return Range(None if "begin" in bits else begin, None if "end" in bits else end, step)
+    found = Range(None if "begin" in bits else begin, None if "end" in bits else end, abs(step))
+    return found if step > 0 else found.turned()
 
 
 def _single(r: Range, size: Dim) -> tuple[Dim, Dim]:

@@ -10,6 +10,7 @@ info, full types, resource handles) are left out: protobuf carries them along as
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -55,10 +56,47 @@ SCHEMA: dict[str, str] = {
         type_list_attr:string=6 is_ref:bool=16""",
     "AttrDef": """name:string=1 type:string=2 default_value:AttrValue=3 description:string=4
         has_minimum:bool=5 minimum:int64=6 allowed_values:AttrValue=7""",
+    "SavedModel": "saved_model_schema_version:int64=1 meta_graphs:MetaGraphDef*=2",
+    "MetaGraphDef": """meta_info_def:MetaInfoDef=1 graph_def:GraphDef=2 saver_def:SaverDef=3
+        collection_def:<CollectionDef>=4 signature_def:<SignatureDef>=5""",
+    "MetaInfoDef": "meta_graph_version:string=1 tags:string*=4 tensorflow_version:string=5",
+    "SaverDef": "filename_tensor_name:string=1 save_tensor_name:string=2 restore_op_name:string=3",
+    "CollectionDef": "|node_list:NodeList=1",
+    "NodeList": "value:string*=1",
+    "SignatureDef": "inputs:<TensorInfo>=1 outputs:<TensorInfo>=2 method_name:string=3",
+    "CheckpointState": "model_checkpoint_path:string=1 all_model_checkpoint_paths:string*=2",
+    "TensorInfo": "|name:string=1 dtype:DataType=2 tensor_shape:TensorShapeProto=3",
 }
 
 _FIELD = re.compile(r"(\|?)(\w+):(?:(\w+)(\*?)|<(n,)?(\w+)>)=(\d+)")
 _SCALARS = ("double", "float", "int64", "uint64", "int32", "bool", "string", "bytes", "uint32")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOf:
+    """A field of a message: `kind` is a scalar type, "DataType" or a message; a map's is its entry's."""
+
+    number: int
+    kind: str
+    repeated: bool
+    in_oneof: bool
+
+
+@cache
+def fields_of(message: str) -> dict[str, FieldOf]:
+    """The fields by name of a message of SCHEMA, or of a map's entry, which is called `<T>` or `<n,T>`."""
+    if message.startswith("<"):
+        key, _, value = message.strip("<>").rpartition(",")
+        return {
+            "key": FieldOf(1, "uint32" if key else "string", False, False),
+            "value": FieldOf(2, value, False, False),
+        }
+    found: dict[str, FieldOf] = {}
+    for text in SCHEMA[message].split():
+        oneof, name, kind, star, by_number, value, number = _parts(text, message)
+        entry = f"<{by_number or ''}{value}>"
+        found[name] = FieldOf(int(number), kind or entry, bool(star or value), bool(oneof))
+    return found
 
 
 @cache
@@ -95,10 +133,7 @@ def _file() -> Any:
 
 def _add_field(message: Any, text: str) -> None:
     """One `name:type=number` of SCHEMA, added to its message."""
-    found = _FIELD.fullmatch(text)
-    if found is None:
-        raise ValueError(f"SCHEMA: {message.name}: {text!r} is not of the form name:type=number")
-    oneof, name, kind, star, by_number, value, number = found.groups()
+    oneof, name, kind, star, by_number, value, number = _parts(text, message.name)
     field = message.field.add(name=name, number=int(number), label=3 if star or value else 1)
     if value:
         entry = message.nested_type.add(name=_entry_name(name))
@@ -112,6 +147,13 @@ def _add_field(message: Any, text: str) -> None:
         if not message.oneof_decl:
             message.oneof_decl.add(name="value")
         field.oneof_index = 0
+
+
+def _parts(text: str, message: str) -> tuple[str, ...]:
+    found = _FIELD.fullmatch(text)
+    if found is None:
+        raise ValueError(f"SCHEMA: {message}: {text!r} is not of the form name:type=number")
+    return found.groups()
 
 
 def _entry_name(name: str) -> str:

@@ -11,15 +11,11 @@ MOST_LINES = 50
 _SHOWN = 3  # nodes of each line
 _MOST_REASON = 400
 
-_VARIABLES = ("Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "ResourceGather")
-
 
 def reason_for(op: str) -> str:
     """Why an op type without converter cannot be compiled."""
     if op in TF1_CONTROL_FLOW:
         return "control flow of TensorFlow 1 is not supported"
-    if op in _VARIABLES:
-        return "it holds or reads a variable: freeze the graph first, so that variables become constants"
     return "this op is not supported"
 
 

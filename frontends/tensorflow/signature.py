@@ -27,10 +27,16 @@ _SHAPED = re.compile(r"(?P<name>[^:]+(?::\d+)?):(?:\[(?P<inner>[^\[\]]*)\]|(?P<p
 
 @dataclass(frozen=True)
 class Given:
-    """An input as the user named it; without shape, it is the graph's."""
+    """An input as the user named it; without shape, it is the graph's. `name` is what the module calls it,
+    if not by its tensor."""
 
     ref: Ref
     shape: GivenShape | None = None
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.name or tensor_name(self.ref)
 
 
 def parse_inputs(
@@ -128,18 +134,18 @@ class Symbols:
             return self.batch
         return Sym.symbol(name)
 
-    def dims(self, ref: Ref, shape: Sequence[int | str | None], is_first: bool) -> tuple[Dim, ...]:
-        """Sizes for a shape, with a symbol for each that is open."""
+    def dims(self, label: str, shape: Sequence[int | str | None], is_first: bool) -> tuple[Dim, ...]:
+        """Sizes for the shape of the input `label`, with a symbol for each that is open."""
         return tuple(
-            d if isinstance(d, int) else self.named(d if d is not None else self._fresh(ref, i, is_first))
+            d if isinstance(d, int) else self.named(d if d is not None else self._fresh(label, i, is_first))
             for i, d in enumerate(shape)
         )
 
-    def _fresh(self, ref: Ref, axis: int, is_first: bool) -> str:
+    def _fresh(self, label: str, axis: int, is_first: bool) -> str:
         if axis == 0 and is_first:
             self.taken.add("n")
             return "n"
-        base = re.sub(r"\W", "_", tensor_name(ref), flags=re.ASCII)
+        base = re.sub(r"\W", "_", label, flags=re.ASCII) or "_"
         return self.fresh(f"{'_' if base[0].isdigit() else ''}{base}_{f'd{axis}' if axis else 'n'}")
 
     def fresh(self, base: str) -> str:

@@ -59,11 +59,24 @@ def data_inputs(node: Node) -> Iterator[str]:
     return (text for text in node.inputs if not text.startswith("^"))
 
 
+def all_inputs(node: Node) -> Iterator[str]:
+    """The inputs, with those that only order side effects."""
+    return (text.removeprefix("^") for text in node.inputs)
+
+
+Inputs = Callable[[Node], Iterator[str]]
+
 #: the name of the node that an input comes from, or None where it comes from elsewhere
 Source = Callable[[str], "str | None"]
 
 
-def prune(nodes: Mapping[str, Node], outputs: Iterable[str], source: Source, where: str) -> list[Node]:
+def prune(
+    nodes: Mapping[str, Node],
+    outputs: Iterable[str],
+    source: Source,
+    where: str,
+    inputs_of: Inputs = data_inputs,
+) -> list[Node]:
     """The nodes that the outputs need, in the order of the file."""
     needed: set[str] = set()
     todo = list(outputs)
@@ -72,7 +85,7 @@ def prune(nodes: Mapping[str, Node], outputs: Iterable[str], source: Source, whe
         if name in needed:
             continue
         needed.add(name)
-        for text in data_inputs(nodes[name]):
+        for text in inputs_of(nodes[name]):
             feeder = source(text)
             if feeder is None or feeder in needed:
                 continue
@@ -85,17 +98,19 @@ def prune(nodes: Mapping[str, Node], outputs: Iterable[str], source: Source, whe
     return [node for name, node in nodes.items() if name in needed]
 
 
-def in_order(nodes: Sequence[Node], source: Source, where: str) -> list[Node]:
+def in_order(
+    nodes: Sequence[Node], source: Source, where: str, inputs_of: Inputs = data_inputs
+) -> list[Node]:
     """The nodes, each after its inputs; as in the file where that is so already. FormatError on a cycle."""
     seen: set[str] = set()
     for node in nodes:
-        if any(feeder is not None and feeder not in seen for feeder in map(source, data_inputs(node))):
-            return _sorted(nodes, source, where)
+        if any(feeder is not None and feeder not in seen for feeder in map(source, inputs_of(node))):
+            return _sorted(nodes, source, where, inputs_of)
         seen.add(node.name)
     return list(nodes)
 
 
-def _sorted(nodes: Sequence[Node], source: Source, where: str) -> list[Node]:
+def _sorted(nodes: Sequence[Node], source: Source, where: str, inputs_of: Inputs) -> list[Node]:
     import networkx
 
     graph: Any = networkx.DiGraph()
@@ -103,7 +118,7 @@ def _sorted(nodes: Sequence[Node], source: Source, where: str) -> list[Node]:
     # The one kind of edge that may lead back: a loop's values to the next round.
     back = {node.name for node in nodes if node.op in ("NextIteration", "RefNextIteration")}
     for node in nodes:
-        feeders = (feeder for feeder in map(source, data_inputs(node)) if feeder is not None)
+        feeders = (feeder for feeder in map(source, inputs_of(node)) if feeder is not None)
         graph.add_edges_from((feeder, node.name) for feeder in feeders if feeder not in back)
     place = {node.name: i for i, node in enumerate(nodes)}
     try:

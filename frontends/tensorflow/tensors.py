@@ -49,13 +49,17 @@ class OtherType:
         return self.name
 
 
+#: quantised types are the integers that they hold; the ops that use them say what they stand for
+_QUANTIZED = {f"Q{t.upper()}": t for t in ("int8", "int16", "int32", "uint8", "uint16")}
+
+
 @cache
 def data_type(number: int) -> DType | OtherType:
     """The type with this number in TensorFlow's DataType; reference types are their base type."""
     base = number - REFERENCE if number > REFERENCE else number
     if not 0 <= base < len(DATA_TYPES):
         raise FormatError(f"expected one of TensorFlow's data types, found number {number}")
-    spelled = {"FLOAT": "float32", "DOUBLE": "float64", "HALF": "float16"}
+    spelled = {"FLOAT": "float32", "DOUBLE": "float64", "HALF": "float16", **_QUANTIZED}
     name = spelled.get(DATA_TYPES[base], DATA_TYPES[base].lower())
     try:
         return dtype_of(name)
@@ -123,7 +127,7 @@ class Tensor:
                 number = _number(source, field, "a tensor's dtype")
             elif field[0] == _SHAPE:
                 expect(field, LEN, "a tensor's shape")
-                _read_shape(source, field, sizes)
+                read_shape(source, field, sizes)
             elif field[0] == _CONTENT:
                 expect(field, LEN, "tensor_content")
                 self._content = field[3:]
@@ -196,9 +200,7 @@ class Tensor:
         wanted = self.size * held.itemsize
         if len(content) != wanted:
             raise FormatError(f"expected {wanted} bytes of content for {self}, found {len(content)}")
-        if held == np.bool_ and np.frombuffer(content, np.uint8).max() > 1:
-            raise FormatError("expected bytes 0 and 1 in a constant of type bool, found another")
-        return _native(np.frombuffer(content, held))
+        return _viewed(content, held)
 
     def _listed(self, encoding: _Encoding, held: np.dtype[Any]) -> Array:
         """The values in the dtype's own field, in a flat array, as many as there are."""
@@ -311,12 +313,24 @@ class Tensor:
         return strings
 
 
+def raw_values(content: memoryview, dtype: DType | OtherType) -> Array:
+    """The values that these bytes are, in a flat array that looks into them; of a type that has a DType."""
+    values = _viewed(content, np.dtype(_ENCODINGS[dtype.tf_name].held))
+    return values.view("<f2") if dtype.tf_name == "float16" else values
+
+
+def _viewed(content: memoryview, held: np.dtype[Any]) -> Array:
+    if held == np.bool_ and np.frombuffer(content, np.uint8).max(initial=0) > 1:
+        raise FormatError("expected bytes 0 and 1 in a constant of type bool, found another")
+    return _native(np.frombuffer(content, held))
+
+
 def _number(source: Source, field: Field, what: str) -> int:
     expect(field, VARINT, what)
     return varint(source.view, field[3], field[4])[0]
 
 
-def _read_shape(source: Source, shape: Field, sizes: list[int]) -> None:
+def read_shape(source: Source, shape: Field, sizes: list[int]) -> None:
     """Append the sizes in a TensorShapeProto; those of a constant are all known."""
     for field in fields(source.view, shape[3], shape[4], source.budget):
         if field[0] == _UNKNOWN_RANK and _number(source, field, "unknown_rank"):

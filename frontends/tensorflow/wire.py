@@ -81,21 +81,22 @@ def open_source(what: str | os.PathLike[str] | bytes | bytearray | memoryview) -
         name, view = "<bytes>", memoryview(what).toreadonly().cast("B")
     else:
         name = os.fspath(what)
-        view = _map(name)
+        view = map_file(name)
     if not len(view):
         raise FormatError(f"{name}: expected a TensorFlow graph, found an empty file: write it again")
     # Values written as varints take 8 bytes in memory for 1 in the file; as shorter types, less.
     return Source(name, view, Budget(expand=(256 << 20) + 4 * len(view)))
 
 
-def _map(name: str) -> memoryview:
+def map_file(name: str) -> memoryview:
+    """The bytes of a file, mapped. FormatError for what is no readable file."""
     try:
         # Not blocking: opening a named pipe would otherwise wait for a writer.
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
-                raise FormatError(f"{name}: expected a file, found a folder or device: name the .pb file")
+                raise FormatError(f"{name}: expected a file, found a folder or device: name the file itself")
             return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ) if status.st_size else b"")
         finally:
             os.close(handle)

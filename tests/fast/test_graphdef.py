@@ -201,12 +201,12 @@ def test_text_format(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("node { nam", "expected a graph in text format"),
-        ("node { name: 'a' op: 1 }", "expected a graph in text format"),
-        ("versions { producer: 99999999999 }", "expected a graph in text format"),
-        ("node { attr { value { func { " + "attr { value { func { " * 3000, "nested too deep"),
-        ("node { name: '" + "a" * (5 << 20) + "'", "expected at most 4 MB of text"),
-        ("node { name: '\udcff' }", "expected a graph in text format"),
+        ("node { nam", "line 1: expected a field, found 'nam'"),
+        ("node {\n name: 'a' op: 1 }", "line 2: expected field 'op' as a string, found '1'"),
+        ("versions { producer: 99999999999 }", "line 1: expected field 'producer' as int32, found '99999999999'"),
+        ("node { attr { value { func { " + "attr { value { func { " * 3000, "nested at most 100 deep, found more"),
+        ("node { name: '" + "a" * (9 << 20) + "' }", "of names and attributes in one node"),
+        ("node { name: '\udcff' op: 'x' }", "expected a NodeDef, found 8 bytes that do not parse as one"),
     ],
 )
 def test_bad_text(text, message):

@@ -185,7 +185,7 @@ def test_paths_that_hold_no_graph(tmp_path):
     (tmp_path / "empty.pb").touch()
     os.mkfifo(tmp_path / "pipe.pb")
     for path, found in [
-        (tmp_path, "found a TensorFlow SavedModel: freeze it"),
+        (tmp_path, "expected a TensorFlow graph, found a TensorFlow SavedModel"),
         (tmp_path / "saved_model.pb", "found a TensorFlow SavedModel"),
         (tmp_path / "empty.pb", "found an empty file"),
         (tmp_path / "pipe.pb", "found a device or a pipe"),

@@ -119,8 +119,8 @@ def test_sizes_that_contradict_what_the_graph_requires():
         (
             "saved_model.pb",
             b"saved_model_schema_version: 1\nmeta_graphs {}",
-            UnsupportedError,
-            "found a TensorFlow SavedModel: freeze it",
+            FormatError,
+            "expected a graph tagged 'serve', found graphs tagged \\[\\]",
         ),
         ("model.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 99, UnsupportedError, "found an HDF5 file"),
         ("m.py", b"def build(): ...", UnsupportedError, "found a Python file: run it"),

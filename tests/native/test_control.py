@@ -169,8 +169,8 @@ def test_gather_checks_every_index(tmp_path: Path) -> None:
 EQUAL = """
 module {
   func.func @main(%a: tensor<?x3xf32> {graph.dims = ["p", 3]}, %b: tensor<?x3xf32> {graph.dims = ["q", 3]})
-      -> (tensor<?x3xf32> {graph.dims = ["q", 3]}) {
-    %y = graph.add(%a, %b) {requires = ["p == q"]} : tensor<?x3xf32>
+      -> (tensor<?x3xf32> {graph.dims = ["bcast(p, q)", 3]}) {
+    %y = graph.add(%a, %b) {requires = ["p == q or 1"]} : tensor<?x3xf32>
     func.return(%y)
   }
 }
@@ -181,7 +181,7 @@ def test_sizes_that_cannot_be_proved_equal_are_checked(tmp_path: Path) -> None:
     model = build(EQUAL, tmp_path)
     a = np.ones((4, 3), np.float32)
     np.testing.assert_array_equal(model(a, a), a + a)
-    with pytest.raises(ShapeError, match="the sizes do not fit: p == q must hold, here 4 and 5"):
+    with pytest.raises(ShapeError, match="the sizes do not fit: p == q or 1 must hold, here 4 and 5"):
         model(a, np.ones((5, 3), np.float32))
 
 

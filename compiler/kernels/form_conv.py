@@ -1,0 +1,296 @@
+"""Convolutions to kernel calls: borders, groups, depthwise ones, packed weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..cost.choose import choose_conv, depthwise_tile
+from ..ir.attributes import Array
+from ..ir.core import Op, Value
+from ..ir.dims import Dim, ceildiv, product
+from ..ops.base import tensor
+from ..ops.constant import constant_value
+from ..ops.conv import Conv2D, Conv3D
+from ..ops.windows import static_pads
+from . import pointwise
+from .depthwise import fits_without_border
+from .dialect_memory import memref
+from .family import pack_panels
+from .form_moves import copy
+from .former import Former, Group, forms, refuse
+
+#: shows an operand of a body as one call sees it
+Shown = Callable[[Value], Value]
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a filter slides."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+
+
+@dataclass
+class Site:
+    """The op that calls are made for, with what follows on its result. The first call bears its cost."""
+
+    op: Op
+    group: Group | None
+    counted: bool = False
+
+    def cost(self) -> Sequence[Op]:
+        ops = () if self.counted else self.group.ops if self.group else (self.op,)
+        self.counted = True
+        return ops
+
+
+def known(op: Op, *sizes: Dim) -> tuple[int, ...]:
+    """Sizes that a kernel of convolutions must know."""
+    found = tuple(d for d in sizes if isinstance(d, int))
+    if len(found) != len(sizes):
+        raise refuse(op, "the filter's shape and the number of channels must be known")
+    return found
+
+
+@forms(Conv2D, Conv3D)
+def form_conv(f: Former, group: Group) -> None:
+    op = group.anchor
+    if not isinstance(op, (Conv2D, Conv3D)):
+        raise TypeError("a convolution's group")
+    *_, c, o, _ = known(op, *tensor(op.w).shape, tensor(op.x).shape[-1])
+    window, site = Window(op.kernel, op.strides, op.dilations), Site(op, group)
+    y = f.result(group.result)
+    if c == 1 and isinstance(op, Conv2D) and o // op.groups < f.target.lanes and op.groups > 4:
+        _depthwise(f, site, window, op, y)
+        return
+    x = _bordered(f, op)
+    if op.groups == 1:
+        conv_call(f, site, window, x, filter_of(f, op, op.w, constant_value(op.w)), y)
+    else:
+        grouped(f, site, window, x, y, op.groups, lambda g: group_filter(f, op, op.w, g, o // op.groups))
+
+
+def grouped(
+    f: Former, site: Site, window: Window, x: Value, y: Value, groups: int,
+    weights: Callable[[int], tuple[Value, bool]],
+) -> None:  # fmt: skip
+    """One call per group, on views of its channels."""
+    c, o = (d // groups for d in known(site.op, memref(x).shape[-1], memref(y).shape[-1]))
+    for g in range(groups):
+        conv_call(
+            f, site, window, columns(f, x, g * c, c), weights(g), columns(f, y, g * o, o),
+            lambda v, g=g: columns(f, v, g * o, o) if memref(v).shape[-1:] == (o * groups,) else v,
+        )  # fmt: skip
+
+
+def columns(f: Former, v: Value, first: int, width: int, step: int = 1) -> Value:
+    """`width` channels of a buffer from `first` on, `step` apart."""
+    t = memref(v)
+    if t.shape[-1] == width:
+        return v
+    strides = t.element_strides
+    return f.view(v, (*t.shape[:-1], width), (*strides[:-1], strides[-1] * step), first * strides[-1])
+
+
+def group_filter(f: Former, op: Op, w: Value, g: int, o: int) -> tuple[Value, bool]:
+    """The filter of group `g`, which makes `o` channels, and whether it is packed."""
+    array = constant_value(w)
+    if array is None:
+        return columns(f, f.buffer(w), g * o, o), False
+    return filter_of(f, op, w, array[..., g * o : (g + 1) * o], f":{g * o}")
+
+
+def filter_of(f: Former, op: Op, w: Value, part: Array | None, suffix: str = "") -> tuple[Value, bool]:
+    """A filter's buffer, and whether it is packed: `part` of the constant `w`, or `w` known at run time."""
+    if part is None:
+        return f.buffer(w), False
+    *lead, kw, c, o = part.shape
+    packed = pack_panels(part.reshape(math.prod(lead), kw * c, o))
+    return f.constant(packed, filter_name(op, w) + suffix, tensor(w).dtype), True
+
+
+def filter_name(op: Op, w: Value) -> str:
+    """What a packed filter is called in dumps."""
+    return (w.definer.attributes["value"].name if w.definer else "") or str(op.location)
+
+
+def _static_pads(op: Conv2D | Conv3D) -> list[tuple[int, int] | None]:
+    """The padding of each dimension; None where a symbol decides."""
+    rows = zip(tensor(op.x).shape[1:-1], op.kernel, op.strides, op.dilations, strict=True)
+    return [
+        static_pads(size, k, s, d, op.padding, (op.pads[2 * i], op.pads[2 * i + 1]))
+        for i, (size, k, s, d) in enumerate(rows)
+    ]
+
+
+def _bordered(f: Former, op: Conv2D | Conv3D) -> Value:
+    """The image with its padding around it; the image itself when there is none."""
+    sizes, out = tensor(op.x).shape[1:-1], tensor(op.result).shape[1:-1]
+    pads = _static_pads(op)
+    rows = zip(pads, sizes, out, op.kernel, op.strides, op.dilations, strict=True)
+    whole = [
+        (o - 1) * s + (k - 1) * d + 1 if pad is None else size + sum(pad) for pad, size, o, k, s, d in rows
+    ]
+    return border(f, op, f.buffer(op.x), [-1 if pad is None else pad[0] for pad in pads], whole)
+
+
+def border(f: Former, op: Op, x: Value, pads: Sequence[int], sizes: Sequence[Dim]) -> Value:
+    """x in a buffer with spatial `sizes`, `pads` zeros in front of it; x itself when it is of these sizes."""
+    t = memref(x)
+    n, *have, c = t.shape
+    if not any(pads) and list(sizes) == have:
+        return x
+    y = f.alloc((n, *sizes, c), t.dtype)
+    f.call(
+        "border",
+        [x],
+        [y],
+        product((n, *sizes[:-1])),
+        {"pads": tuple(pads)},
+        unit_cost=(0, number(sizes[-1]) * number(c) * 8),
+        location=op.location,
+    )
+    return y
+
+
+def number(d: Dim, default: int = 64) -> int:
+    """A size for estimates."""
+    return d if isinstance(d, int) else default
+
+
+def conv_call(
+    f: Former, site: Site, window: Window, x: Value, weights: tuple[Value, bool], y: Value,
+    shown: Shown | None = None,
+) -> None:  # fmt: skip
+    """One direct convolution of a padded image with a filter, and whether that is packed."""
+    kernel, strides, dilations = window.kernel, window.strides, window.dilations
+    xt, yt = memref(x), memref(y)
+    plain = all(k == 1 for k in kernel) and all(s == 1 for s in strides)
+    flat = plain and xt.strides is None and yt.strides is None
+    c, o = number(xt.shape[-1]), number(yt.shape[-1])
+    out = (product(yt.shape[:-3]), *yt.shape[-3:])
+    may_flatten = flat and (site.group is None or extras_flat(site.group))
+    choice = choose_conv(f.target, out, c, o, kernel[-2:], strides[-2:], may_flatten)
+    if choice.flat:
+        n, *sizes, _ = yt.shape
+        x = f.reshaped(x, (n, 1, product(sizes), c))
+        y = f.reshaped(y, (n, 1, product(sizes), o))
+        yt = memref(y)
+        kernel, strides, dilations = kernel[-2:], strides[-2:], dilations[-2:]
+    blocks = ceildiv(yt.shape[-3], choice.rows_per_tile)
+    groups = -(-o // (choice.tile[1] * f.target.lanes))
+    per_unit = 2.0 * math.prod(kernel) * c * o * choice.rows_per_tile * number(yt.shape[-2])
+    if choice.split == "panels":
+        units: Dim = groups
+        per_unit *= number(blocks) / groups
+    else:
+        units = product(yt.shape[:-3]) * blocks
+    f.call(
+        "conv2d",
+        [x, weights[0]],
+        [y],
+        units,
+        {
+            "kernel": kernel,
+            "strides": strides,
+            "dilations": dilations,
+            "tile": choice.tile,
+            "rows_per_tile": choice.rows_per_tile,
+            "chunk": choice.chunk,
+            "split": choice.split,
+            "packed": weights[1],
+        },
+        group=site.group,
+        unit_cost=(per_unit, 0),
+        cost_of=site.cost(),
+        location=None if site.group else site.op.location,
+        shown=shown,
+    )
+
+
+def extras_flat(group: Group) -> bool:
+    """Whether the steps on the result allow pixels to be merged: their operands repeat over pixels."""
+    return all(tensor(v).size == tensor(v).shape[-1] if tensor(v).rank else True for v in group.inputs())
+
+
+def depthwise_call(
+    f: Former, site: Site, window: Window, x: Value, w: Value, y: Value, shown: Shown | None = None,
+    pads: tuple[int, ...] = (0, 0),
+) -> None:  # fmt: skip
+    """A convolution of each channel with its own filter w [KH, KW, C], with `pads` zeros in front of x."""
+    yt = memref(y)
+    taps = 2.0 * math.prod(window.kernel)
+    f.call(
+        "depthwise",
+        [x, w],
+        [y],
+        yt.shape[0] * yt.shape[1],
+        {
+            "kernel": window.kernel,
+            "strides": window.strides,
+            "dilations": window.dilations,
+            "pads": pads,
+            "tile": depthwise_tile(f.target, yt.shape[3], window.kernel[1]),
+        },
+        group=site.group,
+        unit_cost=(3 * taps * number(yt.shape[2]) * number(yt.shape[3]), 0),
+        cost_of=site.cost(),
+        location=None if site.group else site.op.location,
+        shown=shown,
+    )
+
+
+def _depthwise(f: Former, site: Site, window: Window, op: Conv2D, y: Value) -> None:
+    """Each channel on its own. Where it makes several, its results are computed one after the other, densely,
+    and moved to their places with the steps that follow."""
+    kh, kw = window.kernel
+    (total,) = known(op, tensor(op.w).shape[3])
+    many = total // op.groups
+    w, x, pads = f.buffer(op.w), f.buffer(op.x), (0, 0)
+    front = tuple(0 if p is None else p[0] for p in _static_pads(op))
+    tile = depthwise_tile(f.target, total, kw)
+    if None not in _static_pads(op) and fits_without_border(
+        memref(x).shape, memref(y).shape, window.kernel, window.strides, window.dilations, front, tile[0]
+    ):
+        pads = front
+    else:
+        x = _bordered(f, op)
+    if many == 1:
+        depthwise_call(f, site, window, x, f.reshaped(w, (kh, kw, total)), y, pads=pads)
+        return
+    shape = (*memref(y).shape[:-1], op.groups)
+    part = f.alloc(shape, memref(y).dtype)
+    inner = Site(op, None)
+    for j in range(many):
+        own = f.alloc((kh, kw, op.groups), memref(w).dtype)
+        copy(f, f.view(w, (kh, kw, op.groups), (kw * total, total, many), j), own, location=op.location)
+        depthwise_call(f, inner, window, x, own, part, pads=pads)
+        finish(
+            f, site, part, columns(f, y, j, op.groups, many),
+            lambda v, j=j: columns(f, v, j, op.groups, many) if memref(v).shape[-1:] == (total,) else v,
+        )  # fmt: skip
+
+
+def finish(f: Former, site: Site, source: Value, target: Value, shown: Shown | None = None) -> None:
+    """Moves a result that was computed elsewhere to its place, with the steps that follow on it."""
+    group = site.group
+    if group is None or len(group.ops) == 1:
+        copy(f, source, target, location=site.op.location)
+        return
+    extras = [f.buffer(v) for v in group.inputs()]
+    types = tuple(memref(shown(v) if shown else v) for v in extras)
+    units, per_unit = pointwise.units(memref(target), (memref(source), *types))
+    f.call(
+        "pointwise",
+        [source],
+        [target],
+        units,
+        group=group,
+        unit_cost=(0, 8 * per_unit),
+        cost_of=(),
+        shown=shown,
+    )
