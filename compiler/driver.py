@@ -73,13 +73,13 @@ def observers_for(options: CompileOptions) -> tuple[list[Observer], DumpObserver
     return [*out, *([dump] if dump else [])], dump
 
 
-def default_pipeline() -> tuple[Pass, ...]:
-    return (*GRAPH_PASSES, FormKernels(), PlanMemory(), LowerLoops())
+def default_pipeline(precise: bool = False) -> tuple[Pass, ...]:
+    return (*GRAPH_PASSES, FormKernels(precise), PlanMemory(), LowerLoops())
 
 
 def pass_manager(options: CompileOptions, observers: Sequence[Observer] = ()) -> PassManager:
     """The pipeline that the options ask for."""
-    pipeline = parse_pipeline(options.pipeline) if options.pipeline is not None else default_pipeline()
+    pipeline = parse_pipeline(options.pipeline) if options.pipeline is not None else default_pipeline(options.precise)
     return PassManager(pipeline, tuple(observers), options.stop_after, options.skip_pass)
 
 

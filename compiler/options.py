@@ -33,6 +33,9 @@ class CompileOptions:
         None, "ld, cc or a path, instead of netwright's own linker", metavar="PROGRAM"
     )
     header: str | None = option(None, "write a C header here", metavar="FILE")
+    precise: bool = option(
+        False, "no fast algorithms whose rounding differs from the definition's (Winograd convolutions)"
+    )
     pipeline: str | None = option(
         None, "passes to run instead of the default ones, as graph(…),kern(…),loops(…)", metavar="TEXT"
     )

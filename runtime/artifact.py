@@ -17,7 +17,17 @@ _ROW = struct.Struct("<IIQQQQIIQQ")
 _SHARED, _NOBITS = 3, 8
 # Far above any real manifest; keeps a hostile file from filling the memory.
 _LARGEST = 256 << 20
-_KEYS = {"functions", "variables", "target", "model", "netwright", "pipeline", "weights_bytes"}
+_TENSOR: dict[str, Any] = {"name": str, "dtype": str, "shape": [(int, str)]}
+#: what a manifest holds at least: types, lists of something, dictionaries
+_FORM: dict[str, Any] = {
+    "functions": [{"name": str, "arena": (int, str), "inputs": [_TENSOR], "outputs": [_TENSOR]}],
+    "variables": [_TENSOR],
+    "target": {"name": str, "triple": str},
+    "model": str,
+    "netwright": str,
+    "pipeline": str,
+    "weights_bytes": int,
+}
 
 
 def read_manifest(path: str | os.PathLike[str]) -> bytes:
@@ -46,10 +56,24 @@ def manifest_of(path: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, RecursionError) as e:
         raise ArtifactError(f"the manifest of {os.fspath(path)!r} is damaged: {e}") from e
     manifest = cast("dict[str, Any]", found if isinstance(found, dict) else {})
-    missing = sorted(_KEYS - manifest.keys())
+    missing = sorted(_FORM.keys() - manifest.keys())
     if missing:
         raise ArtifactError(f"the manifest of {os.fspath(path)!r} is damaged: it lacks {', '.join(missing)}")
+    wrong = next((key for key, form in _FORM.items() if not _fits(manifest[key], form)), None)
+    if wrong is not None:
+        raise ArtifactError(f"the manifest of {os.fspath(path)!r} is damaged: its {wrong} are not what they should be")
     return manifest
+
+
+def _fits(value: Any, form: Any) -> bool:
+    """Whether a value of the manifest has this form."""
+    if isinstance(form, list):
+        inner = cast("list[Any]", form)[0]
+        return isinstance(value, list) and all(_fits(v, inner) for v in cast("list[Any]", value))
+    if isinstance(form, dict):
+        rows = cast("dict[str, Any]", form)
+        return isinstance(value, dict) and all(key in value and _fits(value[key], f) for key, f in rows.items())
+    return isinstance(value, form) and not isinstance(value, bool)
 
 
 class _File:

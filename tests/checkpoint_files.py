@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mutate import mutants, parse, unparse, varint
 from netwright.frontends.tensorflow.crc32c import crc32c, mask
+
+from .mutate import mutants, unparse, varint
 
 MAGIC = bytes.fromhex("57fb808b247547db")
 TYPES = {"f4": 1, "f8": 2, "i4": 3, "u1": 4, "i2": 5, "i1": 6, "i8": 9, "b1": 10, "f2": 19}
@@ -152,21 +153,18 @@ def index_mutants(seeds: Sequence[bytes], count: int, seed: int) -> list[bytes]:
         at = rng.randrange(len(rows))
         way = i % 5
         if way == 0:
-            out.append(mutants(seeds, 1, seed * 1000 + i)[0])
+            out.append(next(mutants(seeds, 1, seed * 1000 + i)))
         elif way == 1:
 
             def change(data: bytes, i: int = i) -> bytes:
-                return mutants([data], 1, i)[0]
+                return next(mutants([data], 1, i))
 
             out.append(table([rows[:2], rows[2:]], change, compress=rng.random() < 0.5))
         elif way == 2:
-            rows[at] = (mutants([rows[at][0] or b"a"], 1, i)[0][:5000], rows[at][1])
+            rows[at] = (next(mutants([rows[at][0] or b"a"], 1, i))[:5000], rows[at][1])
             out.append(table([rows if rng.random() < 0.5 else sorted(rows)]))
         else:
             key, value = rows[at]
-            rows[at] = (key, mutants([value, *(v for _, v in rows)], 1, i, "message")[0])
+            rows[at] = (key, next(mutants([value, *(v for _, v in rows)], 1, i, "message")))
             out.append(table([rows], compress=rng.random() < 0.3))
     return out
-
-
-__all__ = ["block", "entry", "header", "index_mutants", "parse", "snappy", "table", "write_checkpoint"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -33,10 +34,10 @@ def check(name: str, folder: Path, extra: Sequence[bytes] = ()) -> Counter[str]:
     count = int(os.environ.get("NETWRIGHT_MUTANTS", "100"))
     for i, data in enumerate(extra):
         (folder / f"extra{i:04d}").write_bytes(data)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent / ".view"), str(HERE)])}
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent / ".view")}
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(HERE / "hostile.py"), name, str(count), str(folder)],
-        env=environment, capture_output=True, text=True, timeout=SECONDS * (count + len(extra)) + 60,
+        [sys.executable, "-W", "error", "-m", "tests.hostile", name, str(count), str(folder)],
+        env=environment, cwd=HERE.parent, capture_output=True, text=True, timeout=SECONDS * (count + len(extra)) + 60,
     )  # fmt: skip
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     begun = [r["begin"] for r in rows if "begin" in r]
@@ -195,9 +196,10 @@ def main(name: str, count: int, folder: Path) -> None:
     import shutil
 
     import llvmlite.binding
-    from checkpoint_files import index_mutants
-    from mutate import manifest_mutants, mutants
     from netwright.runtime.errors import Error
+
+    from .checkpoint_files import index_mutants
+    from .mutate import manifest_mutants, mutants
 
     assert llvmlite.binding.get_default_triple()
     chosen = FORMATS[name]
@@ -216,7 +218,7 @@ def main(name: str, count: int, folder: Path) -> None:
     extra = [p.read_bytes() for p in sorted(folder.glob("extra*"))]
     make = {"index": index_mutants, "library": manifest_mutants}.get(chosen.kind, mutants)
     kind = [chosen.kind] if make is mutants else []
-    for i, data in enumerate([*extra, *make(seeds, count, 7, *kind)]):
+    for i, data in enumerate(itertools.chain(extra, make(seeds, count, 7, *kind))):
         print(json.dumps({"begin": i}), flush=True)
         path.write_bytes(data)
         start = time.perf_counter()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 Mutate = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
@@ -21,19 +21,18 @@ _TEXT_NUMBERS = ["-1", "0", "1", "4294967296", "9223372036854775807", "-92233720
 _TEXT_NUMBERS += ["99999999999999999999", "0x7fffffff", "65536", "1000000000000"]
 
 
-def mutants(seeds: Sequence[bytes], count: int, seed: int, kind: str = "bytes") -> list[bytes]:
+def mutants(seeds: Sequence[bytes], count: int, seed: int, kind: str = "bytes") -> Iterator[bytes]:
     """`count` damaged versions of the seeds; `kind` is bytes, message (protobuf) or text."""
     kinds: dict[str, list[Mutate]] = {
         "bytes": _PLAIN,
         "message": [*_PLAIN, *[_fields] * (5 * len(_PLAIN))],
         "text": [*_PLAIN[:4], *[_words] * 20, *[_lines] * 4],
     }
-    return [_mutant(seeds, random.Random(f"{seed}/{i}"), kinds[kind]) for i in range(count)]
+    return (_mutant(seeds, random.Random(f"{seed}/{i}"), kinds[kind]) for i in range(count))
 
 
-def manifest_mutants(seeds: Sequence[bytes], count: int, seed: int) -> list[bytes]:
+def manifest_mutants(seeds: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
     """Damaged libraries: bytes anywhere, or in every other one a value of the manifest, which is JSON."""
-    out: list[bytes] = []
     for i in range(count):
         rng = random.Random(f"manifest/{seed}/{i}")
         data = rng.choice(seeds)
@@ -41,10 +40,9 @@ def manifest_mutants(seeds: Sequence[bytes], count: int, seed: int) -> list[byte
             start = data.rindex(b"{", 0, data.index(b'"functions"'))
             found, size = json.JSONDecoder().raw_decode(data[start:].decode("latin-1"))
             text = json.dumps(_json(rng, found), separators=(",", ":")).encode()[:size]
-            out.append(data[:start] + text.ljust(size) + data[start + size :])
+            yield data[:start] + text.ljust(size) + data[start + size :]
         else:
-            out.append(_mutant([data], rng, _PLAIN))
-    return out
+            yield _mutant([data], rng, _PLAIN)
 
 
 def _json(rng: random.Random, value: Any) -> Any:

@@ -21,7 +21,9 @@ def vector_shuffle(emitter: VectorEmitter, op: Op) -> None:
     for width in emitter.widths(len(op.mask)):
         lanes = ", ".join(f"i32 {i}" for i in op.mask[done : done + width])
         chunks.append(
-            emitter.emit(f"shufflevector {kind} {x.rows[0][0]}, {kind} {y.rows[0][0]}, <{width} x i32> <{lanes}>")
+            emitter.emit(
+                f"shufflevector {kind} {x.rows[0][0]}, {kind} {y.rows[0][0]}, <{width} x i32> <{lanes}>"
+            )
         )
         done += width
     emitter.values[op.result] = Vec(type(x.type)((len(op.mask),), x.type.dtype), [chunks])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..ir.dims import Dim
@@ -23,6 +24,8 @@ class ConvChoice:
     chunk: int
     split: str
     reason: str
+    #: for an image; 0 when its size is not known
+    cycles: float = 0
 
 
 def row_cycles(target: Target, pixels: int, rows_per_tile: int, tile: tuple[int, int]) -> float:
@@ -72,7 +75,8 @@ def choose_conv(
     split = "panels" if blocks < 4 and groups >= 4 else "rows"
     ideal = h * w * tile[1] / target.fma_per_cycle
     reason = f"tiles use {100 * ideal / cycles:.0f} % of the multiply-add slots"
-    return ConvChoice(tile, flat, ty, chunk, split, reason)
+    taps = math.prod(kernel) * channels
+    return ConvChoice(tile, flat, ty, chunk, split, reason, cycles * groups * taps)
 
 
 def depthwise_tile(target: Target, channels: Dim, taps: int) -> tuple[int, int]:

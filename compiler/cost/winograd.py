@@ -83,6 +83,10 @@ def transform(m: int, r: int) -> Transform:
     return Transform(m, r, tuple(output), tuple(weights), tuple(tuple(row) for row in rows))
 
 
+#: a convolution that takes fewer cycles directly stays direct: little is won, and rounding is a little larger
+LEAST_CYCLES = 50_000
+
+
 @dataclass(frozen=True)
 class WinogradChoice:
     """Outputs of a transform along one side, tiles of a block, the products' accumulator tile, and why."""
@@ -103,6 +107,8 @@ def choose_winograd(
     """
     height, width = out[1], out[2]
     if not isinstance(height, int) or not isinstance(width, int) or channels < target.lanes:
+        return None
+    if direct < LEAST_CYCLES:
         return None
     best: WinogradChoice | None = None
     for m in {3: (2, 4), 5: (2,)}.get(taps, ()):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from ...runtime.spec import f32
 from ..cost.choose import choose_conv, depthwise_tile
+from ..cost.winograd import WinogradChoice, choose_winograd
 from ..ir.attributes import Array
 from ..ir.core import Op, Value
-from ..ir.dims import Dim, ceildiv, product
+from ..ir.dims import Dim, ceildiv, dim_max, product
 from ..ops.base import tensor
 from ..ops.constant import constant_value
 from ..ops.conv import Conv2D, Conv3D
@@ -19,6 +22,7 @@ from .depthwise import fits_without_border
 from .dialect_memory import memref
 from .family import pack_panels
 from .form_moves import copy
+from .form_winograd import winograd_call
 from .former import Former, Group, forms, refuse
 
 #: shows an operand of a body as one call sees it
@@ -63,6 +67,9 @@ def form_conv(f: Former, group: Group) -> None:
         raise TypeError("a convolution's group")
     *_, c, o, _ = known(op, *tensor(op.w).shape, tensor(op.x).shape[-1])
     window, site = Window(op.kernel, op.strides, op.dilations), Site(op, group)
+    if (fast := _winograd(f, op)) is not None:
+        winograd_call(f, group, op, *fast, filter_name(op, op.w), partial(_padded, f, op))
+        return
     y = f.result(group.result)
     if c == 1 and isinstance(op, Conv2D) and o // op.groups < f.target.lanes and op.groups > 4:
         _depthwise(f, site, window, op, y)
@@ -72,6 +79,28 @@ def form_conv(f: Former, group: Group) -> None:
         conv_call(f, site, window, x, filter_of(f, op, op.w, constant_value(op.w)), y)
     else:
         grouped(f, site, window, x, y, op.groups, lambda g: group_filter(f, op, op.w, g, o // op.groups))
+
+
+def _winograd(f: Former, op: Conv2D | Conv3D) -> tuple[WinogradChoice, Array] | None:
+    """How to compute it by Winograd's transforms, and the filter; None where directly is better."""
+    array, out = constant_value(op.w), tensor(op.result).shape
+    if f.precise or array is None or not isinstance(op, Conv2D) or op.groups > 1 or tensor(op.w).dtype != f32:
+        return None
+    kh, kw, c, o = array.shape
+    if kh != kw or op.strides != (1, 1) or op.dilations != (1, 1):
+        return None
+    direct = choose_conv(f.target, out, c, o, op.kernel, op.strides, False)
+    choice = choose_winograd(f.target, out, c, o, kh, direct.cycles)
+    return None if choice is None else (choice, array)
+
+
+def _padded(f: Former, op: Conv2D, sizes: Sequence[Dim]) -> Value:
+    """The image with its padding in front, and zeros behind it up to `sizes`."""
+    pads: list[int] = []
+    for i, (size, k) in enumerate(zip(tensor(op.x).shape[1:3], op.kernel, strict=True)):
+        pad = static_pads(size, k, 1, 1, op.padding, (op.pads[2 * i], op.pads[2 * i + 1]))
+        pads.append(-1 if pad is None else pad[0])
+    return border(f, op, f.buffer(op.x), pads, sizes)
 
 
 def grouped(
@@ -133,8 +162,12 @@ def _bordered(f: Former, op: Conv2D | Conv3D) -> Value:
     pads = _static_pads(op)
     rows = zip(pads, sizes, out, op.kernel, op.strides, op.dilations, strict=True)
     whole = [
-        (o - 1) * s + (k - 1) * d + 1 if pad is None else size + sum(pad) for pad, size, o, k, s, d in rows
-    ]
+        # windows that lie apart would make less than nothing of an empty image
+        dim_max((o - 1) * s + (k - 1) * d + 1, 0) if pad is None and s > (k - 1) * d + 1
+        else (o - 1) * s + (k - 1) * d + 1 if pad is None
+        else size + sum(pad)
+        for pad, size, o, k, s, d in rows
+    ]  # fmt: skip
     return border(f, op, f.buffer(op.x), [-1 if pad is None else pad[0] for pad in pads], whole)
 
 

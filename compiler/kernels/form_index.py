@@ -150,5 +150,3 @@ def form_matrix_set_diag(f: Former, group: Group) -> None:
             cost_of=[op],
             location=op.location,
         )
-
-

@@ -37,6 +37,7 @@ class FormKernels(Pass):
 
     name = "form-kernels"
     level = "kern"
+    precise: bool = False
 
     def run(self, module: Op, context: PassContext) -> None:
         kernels = Kernels(module)
@@ -44,7 +45,7 @@ class FormKernels(Pass):
         for func in functions(module):
             _check_signature(func)
             _expand_fused(func)
-            _FunctionFormer(func, kernels, context.target, sites).convert()
+            _FunctionFormer(func, kernels, context.target, sites, self.precise).convert()
         module.attributes["kern.sites"] = tuple(sites)
 
 
@@ -73,7 +74,9 @@ def _expand_fused(func: FuncOp) -> None:
 
 
 class _FunctionFormer:
-    def __init__(self, func: FuncOp, kernels: Kernels, target: Target, sites: list[str]) -> None:
+    def __init__(
+        self, func: FuncOp, kernels: Kernels, target: Target, sites: list[str], precise: bool
+    ) -> None:
         self.func = func
         self.inputs = list(func.body.args)
         self.outputs = list(func.body.terminator.operands)
@@ -83,6 +86,7 @@ class _FunctionFormer:
         assigned = {op.variable.name for op in func.walk() if isinstance(op, AssignVariable)}
         self.former = Former(Builder(self.block), kernels, target, sites=sites, assigned=assigned)
         self.former.entry = self.block
+        self.former.precise = precise
         self.former.late = LateSizes(func.walk())
         args = self.block.args
         self.former.buffers.update(zip(self.inputs, args, strict=False))

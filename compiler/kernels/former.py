@@ -124,6 +124,8 @@ class Former:
     assigned: set[str] = field(default_factory=set[str])
     entry: Block | None = None
     late: LateSizes = field(default_factory=LateSizes)
+    #: no algorithms that round otherwise than the definition does
+    precise: bool = False
 
     def buffer(self, v: Value) -> Value:
         """The buffer of a value; a constant gets its one at the beginning of the function, when first used."""

@@ -160,7 +160,9 @@ class _TransposeLowering:
         size = self.walk.sizes[axis]
         return size % self.lanes if isinstance(size, int) else None
 
-    def _row_rest(self, where: list[Index], full: Index, hi: Index, column: Index, n: int, rest: int | None) -> None:
+    def _row_rest(
+        self, where: list[Index], full: Index, hi: Index, column: Index, n: int, rest: int | None
+    ) -> None:
         """The rows of a block that fill no vector."""
         b = self.b
         if rest:
@@ -196,7 +198,9 @@ class _TransposeLowering:
         few = int(self.walk.sizes[self.last])  # type: ignore[arg-type]
         y = self._flat(self.y, self.walk.strides[0], self.axis, few)
         with b.loop(lo, full, n) as row:
-            lines = [b.read(self.x, self._at(where, axis=row.iv, last=i), (n,), (self.axis,)) for i in range(few)]
+            lines = [
+                b.read(self.x, self._at(where, axis=row.iv, last=i), (n,), (self.axis,)) for i in range(few)
+            ]
             for k in range(few):
                 places = [divmod(k * n + i, few) for i in range(n)]
                 line = self._chosen(lines, [(which, lane) for lane, which in places])
@@ -213,7 +217,10 @@ class _TransposeLowering:
         x = self._flat(self.x, self.walk.strides[1], self.last, few)
         with b.loop(lo, full, n) as column:
             first = b.mul(column.iv, few)
-            lines = [b.read(x, self._at(where, axis=0, last=b.add(first, k * n)), (n,), (self.last,)) for k in range(few)]
+            lines = [
+                b.read(x, self._at(where, axis=0, last=b.add(first, k * n)), (n,), (self.last,))
+                for k in range(few)
+            ]
             for i in range(few):
                 line = self._chosen(lines, [divmod(k * few + i, n) for k in range(n)])
                 b.write(line, self.y, self._at(where, axis=i, last=column.iv), (self.last,))
@@ -229,7 +236,9 @@ class _TransposeLowering:
     def _chosen(self, lines: Sequence[Value], places: Sequence[tuple[int, int]]) -> Value:
         """A vector of elements (vector, lane) of several ones: each is brought in by a shuffle of two."""
         n = len(places)
-        line = self._shuffle(lines[0], lines[1 % len(lines)], [lane + n * (w == 1) if w < 2 else 0 for w, lane in places])
+        line = self._shuffle(
+            lines[0], lines[1 % len(lines)], [lane + n * (w == 1) if w < 2 else 0 for w, lane in places]
+        )
         for which in range(2, len(lines)):
             mask = [n + lane if w == which else k for k, (w, lane) in enumerate(places)]
             line = self._shuffle(line, lines[which], mask)

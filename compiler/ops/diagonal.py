@@ -40,7 +40,9 @@ def band_shape(op: GraphOp, x: TensorType, k: tuple[int, ...]) -> tuple[Dim, ...
     return (*batch, *([count] if count > 1 else []), band_length(rows, columns, k))
 
 
-def places(shape: tuple[int, ...], k: tuple[int, ...], align: str) -> Iterator[tuple[int, int, int, int, int]]:
+def places(
+    shape: tuple[int, ...], k: tuple[int, ...], align: str
+) -> Iterator[tuple[int, int, int, int, int]]:
     """Of each diagonal: its place in the band, where it begins there, first row, first column, length."""
     rows, columns = shape
     longest = max(int(band_length(rows, columns, k)), 0)  # type: ignore[arg-type]

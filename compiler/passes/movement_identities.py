@@ -10,6 +10,7 @@ from ..ir.core import Value
 from ..ops.base import tensor
 from ..ops.conv import Conv2D, Conv3D
 from ..ops.pool import AvgPool2D, AvgPool3D, MaxPool2D, MaxPool3D
+from ..ops.rearrange import Reverse
 from ..ops.reduce import Reduce
 from ..ops.shape import BroadcastTo, Concat, Pad, Reshape, Slice, Transpose
 from .identities import Replacement, Site, identity, one_value
@@ -37,6 +38,22 @@ def twice_transposed(s: Site, op: Transpose) -> Replacement:
         return None
     s.through(inner)
     return s(Transpose, inner.x, permutation=tuple(inner.permutation[p] for p in op.permutation))
+
+
+@identity(Reverse)
+def twice_reversed(s: Site, op: Reverse) -> Replacement:
+    """Axes of one element at most are as they are in either order."""
+    shape = tensor(op.x).shape
+    axes = [a % len(shape) for a in op.axes]
+    real = tuple(a for a in axes if shape[a] not in (0, 1))
+    if not real:
+        return s.forward(op.x)
+    inner = op.x.definer
+    if isinstance(inner, Reverse):
+        s.through(inner)
+        again = {a % len(shape) for a in inner.axes}
+        return s(Reverse, inner.x, axes=tuple(sorted(again ^ set(real))))
+    return s(Reverse, op.x, axes=real) if len(real) < len(axes) else None
 
 
 @identity(Pad)

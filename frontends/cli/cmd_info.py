@@ -11,6 +11,7 @@ from typing import Any
 from ...runtime.artifact import manifest_of
 from ...runtime.errors import UnsupportedError
 from ..sniff import Kind, sniff
+from ..tensorflow.wire import shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,21 +34,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _shape(row: dict[str, Any]) -> str:
-    return f"{row['dtype']}[{', '.join(map(str, row['shape']))}]"
+    return shown(f"{row['dtype']}[{', '.join(map(str, row['shape']))}]")
 
 
 def _show_library(path: str, m: dict[str, Any]) -> None:
-    print(f"{path}: a library compiled by netwright {m['netwright']} from {m['model']}")
+    print(f"{path}: a library compiled by netwright {shown(m['netwright'])} from {shown(m['model'])}")
     print(f"  size      {os.path.getsize(path)} bytes, of which weights {m['weights_bytes']}")
-    print(f"  target    {m['target']['name']} ({m['target']['triple']})")
+    print(f"  target    {shown(m['target']['name'])} ({shown(m['target']['triple'])})")
     for f in m["functions"]:
-        print(f"  function  {f['name']}, intermediate results {f['arena']} bytes")
+        print(f"  function  {shown(f['name'])}, intermediate results {shown(str(f['arena']))} bytes")
         for what in ("inputs", "outputs"):
             for t in f[what]:
-                print(f"    {what[:-1]:7} {t['name']}: {_shape(t)}")
+                print(f"    {what[:-1]:7} {shown(t['name'])}: {_shape(t)}")
     for v in m["variables"]:
-        print(f"  variable  {v['name']}: {_shape(v)}")
-    print(f"  pipeline  {m['pipeline']}")
+        print(f"  variable  {shown(v['name'])}: {_shape(v)}")
+    print(f"  pipeline  {m['pipeline'].encode('unicode_escape').decode()}")
 
 
 def _describe(kind: Kind, path: str) -> None:

@@ -13,7 +13,7 @@ from .graphdef import Graph, Node, Shape, read_graph
 from .metagraph import MetaGraph, read_meta_graph, read_saved_model
 from .registry import PLACEHOLDERS
 from .savedmodel import find_variables
-from .wire import shorten
+from .wire import shown
 
 MOST_ROWS = 10_000
 
@@ -120,8 +120,3 @@ def _rows(rows: Iterable[str]) -> Iterator[str]:
             yield "  …"
             return
         yield row
-
-
-def shown(name: str) -> str:
-    """A name as it is, or quoted where it would write more than itself to a terminal."""
-    return name if name.isprintable() and len(name) <= 200 else shorten(name, 200)

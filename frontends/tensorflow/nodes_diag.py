@@ -84,13 +84,17 @@ def matrix_diag(c: Context, diagonal: Value) -> Value:
 
 
 @converts("MatrixDiagV2")
-def matrix_diag_v2(c: Context, diagonal: Value, k: Value, rows: Value, columns: Value, padding: Value) -> Value:
+def matrix_diag_v2(
+    c: Context, diagonal: Value, k: Value, rows: Value, columns: Value, padding: Value
+) -> Value:
     """Constant k; sizes constant or computed from sizes."""
     return _matrices(c, diagonal, _band(c, k), _sizes(c, rows, columns), padding, "LEFT_LEFT")
 
 
 @converts("MatrixDiagV3")
-def matrix_diag_v3(c: Context, diagonal: Value, k: Value, rows: Value, columns: Value, padding: Value) -> Value:
+def matrix_diag_v3(
+    c: Context, diagonal: Value, k: Value, rows: Value, columns: Value, padding: Value
+) -> Value:
     """Constant k; sizes constant or computed from sizes; every alignment."""
     return _matrices(c, diagonal, _band(c, k), _sizes(c, rows, columns), padding, _align(c, "RIGHT_LEFT"))
 
@@ -124,7 +128,9 @@ def _matrices(
 def _check(rows: Dim, columns: Dim, least: tuple[Dim, Dim]) -> None:
     over = [rows - least[0], columns - least[1]]
     if any(isinstance(d, int) and d < 0 for d in over) or all(isinstance(d, int) and d > 0 for d in over):
-        raise Malformed(f"expected {least[0]} rows or {least[1]} columns and no fewer, found {rows} and {columns}")
+        raise Malformed(
+            f"expected {least[0]} rows or {least[1]} columns and no fewer, found {rows} and {columns}"
+        )
 
 
 @converts("MatrixBandPart", "BatchMatrixBandPart")

@@ -32,7 +32,9 @@ def _patches(c: Context, x: Value, rank: int, rates: Sequence[int]) -> Value:
     if tensor(x).rank != rank or {len(kernel), len(strides), len(rates)} != {rank}:
         raise Malformed(f"expected a tensor and windows of rank {rank}, found {tensor(x)} and {list(kernel)}")
     if min(*kernel, *strides, *rates) < 1:
-        raise Malformed(f"expected windows, strides and rates of 1 and above, found {list(kernel)}, {list(strides)}")
+        raise Malformed(
+            f"expected windows, strides and rates of 1 and above, found {list(kernel)}, {list(strides)}"
+        )
     if any(v[0] != 1 or v[-1] != 1 for v in (kernel, strides, rates)):
         raise Refused("windows over the batch or the channels are not supported")
     windows = list(zip(kernel, strides, rates, strict=True))[1:-1]

@@ -9,7 +9,7 @@ from typing import TypeAlias, Union
 import numpy as np
 
 from ...compiler.ir.core import Op, Value
-from ...compiler.ops import activation as a
+from ...compiler.ops import activation as act
 from ...compiler.ops import elementwise as e
 from ...compiler.ops import reduce as r
 from ...compiler.ops.base import tensor
@@ -59,7 +59,7 @@ class Expr:
         return Expr(self.c, self.like(y)) / self
 
     def __neg__(self) -> Expr:
-        return self.op(a.Neg)
+        return self.op(act.Neg)
 
     def max(self, y: Term) -> Expr:
         return self.op(e.Maximum, y)
@@ -68,10 +68,10 @@ class Expr:
         return self.op(e.Minimum, y)
 
     def floor(self) -> Expr:
-        return self.op(a.Floor)
+        return self.op(act.Floor)
 
     def abs(self) -> Expr:
-        return self.op(a.Abs)
+        return self.op(act.Abs)
 
     def to(self, dtype: DType) -> Expr:
         return Expr(self.c, cast(self.c, self.v, dtype))
@@ -193,7 +193,7 @@ def _quantize_and_dequantize(c: Context, x: Value, low: Value, high: Value, bits
     if mode not in ("HALF_TO_EVEN", "HALF_UP"):
         raise Refused(f"round_mode {mode!r} is not supported")
     y = y * scale
-    y = y.op(a.Round) if mode == "HALF_TO_EVEN" else (y + 0.5).floor()
+    y = y.op(act.Round) if mode == "HALF_TO_EVEN" else (y + 0.5).floor()
     return (y * inverse).v
 
 
@@ -236,21 +236,20 @@ def quantize(c: Context, x: Value, low: Value, high: Value) -> Sequence[Value]:
         scale = float(last - first) / (end - start)
         y = ((y.min(end).max(start) - start) * scale - (0 if first >= 0 else -first)).rounded()
     elif mode == "MIN_FIRST" and dtype == u8 and onednn:
-        y = ((y - start) * (255.0 / (end - start))).op(a.Round)
+        y = ((y - start) * (255.0 / (end - start))).op(act.Round)
     elif mode == "MIN_FIRST":
-        steps = float(last - first + 1)
-        scale = steps / ((end - start) * (steps / (steps - 1)))
+        scale = (1.0 / _step(start, end, dtype.bits)).to(f32)
         y = (y * scale).rounded() - (start * scale).rounded() + first
     elif mode == "SCALED":
         if onednn and rounding == "HALF_TO_EVEN" and dtype in (i8, u8):
             end = start.abs().max(end.abs())
-            scale = float(last) / end
+            scale = (255.0 if dtype == u8 else 127.5) / end
             start = end * 0.0 if dtype == u8 else -end
         else:
             scale = _smaller(_scale_to_ends(start, end, first + narrow, last))
             start, end = float(first + narrow) / scale, float(last) / scale
         y = y.min(end).max(start) * scale
-        y = y.op(a.Round) if rounding == "HALF_TO_EVEN" else y.rounded()
+        y = y.op(act.Round) if rounding == "HALF_TO_EVEN" else y.rounded()
     else:
         raise Refused(f"mode {mode!r} is not supported")
     whole = y.max(first).min(last).to(i32).to(dtype)
@@ -264,7 +263,7 @@ def _smaller(sides: tuple[Expr, Expr]) -> Expr:
 
 @converts("Dequantize")
 def dequantize(c: Context, x: Value, low: Value, high: Value) -> Value:
-    """All modes, along an axis or not. quint8 with SCALED, without narrow_range and axis, as oneDNN does it."""
+    """All modes, along an axis or not."""
     mode, axis, narrow = c.text("mode", "MIN_COMBINED"), c.integer("axis", -1), c.flag("narrow_range", False)
     dtype = tensor(x).dtype
     first, last = _limits(dtype)
@@ -276,9 +275,9 @@ def dequantize(c: Context, x: Value, low: Value, high: Value) -> Value:
     elif mode == "MIN_FIRST":
         made = _stands_for(Expr(c, x), start, end)
     elif mode == "SCALED":
-        if dtype == u8 and axis < 0 and not narrow:
-            scale = start.abs().max(end.abs()) / 255.0
-        elif first == 0:
+        if narrow and first == 0:
+            raise Refused("narrow_range of unsigned numbers is not supported")
+        if first == 0:
             scale = end / float(last)
         else:
             scale = (start / float(first + narrow)).max(end / float(last))

@@ -47,7 +47,9 @@ def reverse_sequence(c: Context, x: Value, lengths: Value) -> Value:
     rank = tensor(x).rank
     batch, seq = normal_axis(c.integer("batch_dim", 0), rank), normal_axis(c.integer("seq_dim"), rank)
     if batch == seq or tensor(lengths).rank != 1:
-        raise Malformed(f"expected two axes and a length for each sequence, found {batch}, {seq} and {tensor(lengths)}")
+        raise Malformed(
+            f"expected two axes and a length for each sequence, found {batch}, {seq} and {tensor(lengths)}"
+        )
     order = [batch, seq, *(i for i in range(rank) if i not in (batch, seq))]
     moved = c.transpose(x, order) if order != sorted(order) else x
     dtype = tensor(lengths).dtype
@@ -100,7 +102,9 @@ def mirror_pad(c: Context, x: Value, paddings: Value) -> Value:
     for axis, (low, high) in enumerate(pairs(c, paddings, "paddings", rank)):
         size = tensor(x).shape[axis]
         if any(isinstance(size - edge - n, int) and size - edge - n < 0 for n in (low, high)):
-            raise Malformed(f"expected paddings of at most {size - edge} in axis {axis}, found {low} and {high}")
+            raise Malformed(
+                f"expected paddings of at most {size - edge} in axis {axis}, found {low} and {high}"
+            )
         parts = [x]
         if low != 0:
             parts.insert(0, reverse(c, cut_axis(c, x, axis, edge, low + edge), [axis]))
@@ -148,7 +152,9 @@ def _blocks(c: Context, x: Value, what: str) -> tuple[bool, int]:
     if layout not in ("NHWC", "NCHW"):
         raise Refused(f"data format {layout!r} is not supported")
     if tensor(x).rank != 4 or block < 1:
-        raise Malformed(f"expected images of rank 4 and blocks of 1 and above for {what}, found {tensor(x)}, {block}")
+        raise Malformed(
+            f"expected images of rank 4 and blocks of 1 and above for {what}, found {tensor(x)}, {block}"
+        )
     return layout == "NCHW", block
 
 

@@ -141,5 +141,3 @@ def _comparable(c: Context, size: Dim, indices: Value) -> tuple[Value, Value]:
     if dtype.bits < 32:
         return count_up(c, size, i32), c.make(e.Cast, indices, dtype=i32)
     return count_up(c, size, dtype), indices
-
-

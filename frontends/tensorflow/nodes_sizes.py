@@ -27,7 +27,9 @@ def concat_offset(c: Context, axis: Value, first: Value, *rest: Value) -> Sequen
     for sizes in shapes:
         others = [(a, b) for i, (a, b) in enumerate(zip(sizes, shapes[0], strict=True)) if i != at]
         if any(isinstance(a - b, int) and a != b for a, b in others):
-            raise Malformed(f"expected shapes that differ in axis {at} alone, found {dims_text(tuple(sizes))}")
+            raise Malformed(
+                f"expected shapes that differ in axis {at} alone, found {dims_text(tuple(sizes))}"
+            )
         found.append(c.dims([done if i == at else 0 for i in range(rank)], (rank,), dtype))
         done = done + sizes[at]
     return found
@@ -46,7 +48,9 @@ def broadcast_args(c: Context, x: Value, y: Value) -> Value:
     rank = max(len(a), len(b))
     pairs = list(zip(_aligned(a, rank), _aligned(b, rank), strict=True))
     if any(isinstance(p, int) and isinstance(q, int) and p != q and 1 not in (p, q) for p, q in pairs):
-        raise Malformed(f"expected shapes that broadcast, found {dims_text(tuple(a))} and {dims_text(tuple(b))}")
+        raise Malformed(
+            f"expected shapes that broadcast, found {dims_text(tuple(a))} and {dims_text(tuple(b))}"
+        )
     result = c.dims([dim_bcast(p, q) for p, q in pairs], (rank,), tensor(x).dtype)
     for p, q in pairs:
         if result.definer is not None and p != q and 1 not in (p, q):

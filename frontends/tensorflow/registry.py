@@ -26,6 +26,7 @@ FAMILIES = (
     "nodes_detection",
     "nodes_diag",
     "nodes_dynamic",
+    "nodes_fft",
     "nodes_image",
     "nodes_index",
     "nodes_integer",
@@ -94,23 +95,28 @@ class Missing:
 
 
 CONVERTERS: dict[str, Converter] = {}
+#: converters for nodes with complex operands (`complex_pairs.py`)
+COMPLEX_CONVERTERS: dict[str, Converter] = {}
 
 
 def converts(*ops: str, outputs: Sequence[str] = (), lazy: bool = False) -> Callable[[Convert], Convert]:
     """Registers a converter for TensorFlow ops of these types."""
+    return lambda function: register(CONVERTERS, function, ops, tuple(outputs), lazy)
 
-    def register(function: Convert) -> Convert:
-        parameters = list(inspect.signature(function).parameters.values())[1:]
-        single = [p for p in parameters if p.kind is not p.VAR_POSITIONAL]
-        least = sum(p.default is p.empty for p in single)
-        most = len(single) if len(single) == len(parameters) else None
-        for op in ops:
-            if op in CONVERTERS:
-                raise ValueError(f"{op} has two converters")
-            CONVERTERS[op] = Converter(function, least, most, tuple(outputs), lazy)
-        return function
 
-    return register
+def register(
+    table: dict[str, Converter], function: Convert, ops: Sequence[str], outputs: tuple[str, ...] = (), lazy: bool = False
+) -> Convert:
+    """Enters a converter into a table."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    single = [p for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    least = sum(p.default is p.empty for p in single)
+    most = len(single) if len(single) == len(parameters) else None
+    for op in ops:
+        if op in table:
+            raise ValueError(f"{op} has two converters")
+        table[op] = Converter(function, least, most, outputs, lazy)
+    return function
 
 
 def load_converters() -> dict[str, Converter]:
@@ -122,11 +128,13 @@ def load_converters() -> dict[str, Converter]:
 
 def supported_ops() -> set[str]:
     """The TensorFlow op types that can be imported, at least in part."""
-    return {*load_converters(), *ALWAYS_INPUTS}
+    real = load_converters()
+    return {*real, *COMPLEX_CONVERTERS, *ALWAYS_INPUTS}
 
 
 def support_matrix() -> dict[str, str]:
     """What is supported of each op type, in alphabetical order."""
-    rows = {op: converter.doc for op, converter in load_converters().items()}
+    real = load_converters()
+    rows = {op: converter.doc for op, converter in {**COMPLEX_CONVERTERS, **real}.items()}
     rows.update(dict.fromkeys(ALWAYS_INPUTS, "An input of the module."))
     return dict(sorted(rows.items()))

@@ -218,6 +218,11 @@ def _find_tensor(source: Source, start: int, stop: int) -> tuple[str, int, int] 
     return name, inside[0][3], inside[0][4]
 
 
+def shown(name: str) -> str:
+    """A name as it is, or quoted where it would write more than itself to a terminal."""
+    return name if name.isprintable() and len(name) <= 200 else shorten(name, 200)
+
+
 def shorten(text: object, most: int = 100) -> str:
     """`text` quoted for a message, cut where a hostile file would fill the screen."""
     quoted = repr(text if not isinstance(text, (str, bytes)) else text[: most + 1])

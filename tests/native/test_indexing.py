@@ -56,7 +56,9 @@ def test_gathers_of_many_axes(tmp_path: Path, depth: int) -> None:
         rng = np.random.default_rng(k)
         i = np.stack([rng.integers(0, (k, 3, 35)[j], (2, k)) for j in range(depth)], -1) if depth else None
         i = np.zeros((2, k, 0), np.int32) if i is None else i.astype(np.int32)
-        check(module.clone({}), tmp_path, inputs=[rng.normal(size=(k, 3, 35)).astype(np.float32), i], sizes=[{}])
+        check(
+            module.clone({}), tmp_path, inputs=[rng.normal(size=(k, 3, 35)).astype(np.float32), i], sizes=[{}]
+        )
 
 
 @pytest.mark.parametrize("kind", ["update", "add", "sub", "min", "max"])
@@ -143,9 +145,17 @@ def test_movements_through_views(tmp_path: Path, dtype: Any) -> None:
         twice = b(Concat, turned, b(Reverse, turned, axes=(1,)), axis=1)
         pad = b(Pad, b(Slice, x, starts=(0, 0, 0), stops=(n, 1, 7), steps=(1, 1, 1)),
                 constant(b, np.array(1, dtype.numpy)), low=(0, 2, 1), high=(1, 0, 0))  # fmt: skip
-        wide = b(BroadcastTo, b(Slice, x, starts=(0, 0, 2), stops=(n, 1, 4), steps=(1, 1, 1)), shape=(3, n, 4, 2))
+        wide = b(
+            BroadcastTo, b(Slice, x, starts=(0, 0, 2), stops=(n, 1, 4), steps=(1, 1, 1)), shape=(3, n, 4, 2)
+        )
         flat = b(Reshape, b(Transpose, wide, permutation=(3, 1, 0, 2)), shape=(2 * n, 12))
-        return twice, back, pad, flat, b(Reverse, b(Reshape, b(Reverse, x, axes=(1,)), shape=(n * 7, 5)), axes=(0,))
+        return (
+            twice,
+            back,
+            pad,
+            flat,
+            b(Reverse, b(Reshape, b(Reverse, x, axes=(1,)), shape=(n * 7, 5)), axes=(0,)),
+        )
 
     check(graph(moved, [tensor(n, 5, 7, dtype=dtype)]), tmp_path, SIZES)
 

@@ -20,6 +20,7 @@ from netwright.compiler.ops.builtin import functions
 from netwright.compiler.ops.conv import Conv2D
 from netwright.compiler.ops.elementwise import Add, Mul
 from netwright.compiler.ops.interpreter import Interpreter
+from netwright.compiler.ops.shape import Transpose
 from netwright.compiler.options import CompileOptions
 from netwright.compiler.target import resolve_target
 
@@ -83,11 +84,21 @@ def _pointwise(b: Any, x: Any, y: Any) -> Any:
     return b(Mul, b(Add, x, y), b(Relu, x))
 
 
-@pytest.mark.parametrize("name", ["conv2d", "pointwise"])
+def _transpose(b: Any, x: Any) -> Any:
+    return b(Transpose, x, permutation=(0, 2, 1))
+
+
+#: a graph, the types of its inputs, and the units of its kernel for n = 2
+NETS: dict[str, Any] = {
+    "conv2d": (_conv, [tensor(n, 9, 8, 4)], 2 * 4),  # image x blocks of two rows
+    "pointwise": (_pointwise, [tensor(n, 37), tensor(37)], 2),  # rows
+    "transpose": (_transpose, [tensor(n, 21, 37)], 2),  # images
+}
+
+
+@pytest.mark.parametrize("name", NETS)
 def test_kernel_through_mlir(name: str, tmp_path: Path) -> None:
-    net, types = (
-        (_conv, [tensor(n, 9, 8, 4)]) if name == "conv2d" else (_pointwise, [tensor(n, 37), tensor(37)])
-    )
+    net, types, units = NETS[name]
     module = graph(net, types)
     reference = module.clone({})
     inputs = random_inputs(reference, {"n": 2})
@@ -96,14 +107,14 @@ def test_kernel_through_mlir(name: str, tmp_path: Path) -> None:
     (kernel,) = (k for k in kernels.values() if k.attributes["sym_name"].startswith(name))
     arrays = {tuple(c["value"].array.shape): np.ascontiguousarray(c["value"].array) for c in constants}
     arrays.update({a.shape: a for a in inputs})
-    out = np.zeros_like(want)
+    arrays.update({a.swapaxes(1, 2).shape: a.swapaxes(1, 2) for a in inputs if name == "transpose"})
+    out = np.zeros(want.shape, want.dtype)
     buffers = []
     for arg in kernel.body.args:
         if isinstance(arg.type, MemRefType):
             shape = tuple(evaluate_dim(d, {"s0": 2}) for d in arg.type.shape)
             last = arg.hint.startswith("out")
             buffers += _descriptor(out if last else arrays[shape])
-    units = 2 * 4 if name == "conv2d" else 2  # image x blocks of two rows; rows
     engine, address = _through_mlir(kernel)
     _call(address, [*buffers, *(ctypes.c_int64(v) for v in (2, 0, units))])
     close(out, want)

@@ -32,7 +32,9 @@ CASES: list[tuple[tuple[Any, ...], tuple[int, ...]]] = [
 @pytest.mark.parametrize("dtype", [f32, f64, i8, u16, boolean], ids=str)
 def test_transpositions(tmp_path: Path, dtype: Any, target: str) -> None:
     for shape, order in CASES if target == "native" else CASES[:7]:
-        module = graph(lambda b, x, order=order: b(Transpose, x, permutation=order), [tensor(*shape, dtype=dtype)])
+        module = graph(
+            lambda b, x, order=order: b(Transpose, x, permutation=order), [tensor(*shape, dtype=dtype)]
+        )
         check(module, tmp_path, SIZES if n in shape else [{}], target=target)
 
 
@@ -56,7 +58,12 @@ def test_backwards(tmp_path: Path, dtype: Any) -> None:
     def build(b: Builder, x: Value) -> tuple[Value, ...]:
         whole, turned = b(Reverse, x, axes=(1,)), b(Transpose, x, permutation=(1, 0))
         tail = b(Slice, whole, starts=(0, 3), stops=(n, 70), steps=(1, 1))
-        return whole, tail, b(Reverse, turned, axes=(0, 1)), b(Reverse, b(Reverse, turned, axes=(1,)), axes=(0,))
+        return (
+            whole,
+            tail,
+            b(Reverse, turned, axes=(0, 1)),
+            b(Reverse, b(Reverse, turned, axes=(1,)), axes=(0,)),
+        )
 
     check(graph(build, [tensor(n, 70, dtype=dtype)]), tmp_path, SIZES)
     check(graph(build, [tensor(n, 70, dtype=dtype)]), tmp_path, SIZES[1:2], target="x86-64")

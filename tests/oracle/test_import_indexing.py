@@ -122,10 +122,16 @@ def test_space_and_depth(tensorflow, layout):
 def test_space_and_batch(tensorflow):
     tf = tensorflow
     i = np.int32
-    cases = [([2, 3], [[1, 1], [0, 2]], (None, 4, 4, 2)), ([3], [[2, 0]], (None, 4, 5)), ([2, 1], [[0, 0], [0, 0]], (2, 4, None))]
+    cases = [
+        ([2, 3], [[1, 1], [0, 2]], (None, 4, 4, 2)),
+        ([3], [[2, 0]], (None, 4, 5)),
+        ([2, 1], [[0, 0], [0, 0]], (2, 4, None)),
+    ]
     for block, pads, shape in cases:  # fmt: skip
         pads = np.array(pads, i)
-        check(tf, raw(tf, "SpaceToBatchND", keys="input", block_shape=np.array(block, i), paddings=pads), shape)
+        check(
+            tf, raw(tf, "SpaceToBatchND", keys="input", block_shape=np.array(block, i), paddings=pads), shape
+        )
         build = raw(tf, "BatchToSpaceND", keys="input", block_shape=np.array(block, i), crops=pads)
         x = array((12, *(d or 5 for d in shape[1:])), "float32", 0, 0)
         check_rows(tf, build, x)
@@ -155,7 +161,11 @@ def test_joins(tensorflow):
     tf = tensorflow
     check(tf, lambda x, y: tf.raw_ops.ParallelConcat(values=[x, y], shape=[2, 3]), (1, 3), (1, 3))
     for op in ("DeepCopy", "Snapshot", "PreventGradient"):
-        check(tf, lambda x, op=op: getattr(tf.raw_ops, op)(**{"x" if op == "DeepCopy" else "input": x}), (None, 3))
+        check(
+            tf,
+            lambda x, op=op: getattr(tf.raw_ops, op)(**{"x" if op == "DeepCopy" else "input": x}),
+            (None, 3),
+        )
     check(tf, raw(tf, "EnsureShape", keys="input", shape=[None, 3]), (None, 3))
 
 
@@ -190,7 +200,11 @@ def test_scatters(tensorflow, dtype):
     i = np.array([[0], [2], [0]], np.int32)
     bools = raw(tf, "ScatterNd", keys="indices updates", shape=[4])
     check_rows(tf, bools, i, np.array([True, True, False]))
-    check_rows(tf, raw(tf, "InvertPermutation", keys="x"), np.array([2, 0, 3, 1], dtype if dtype[0] == "i" else "int32"))
+    check_rows(
+        tf,
+        raw(tf, "InvertPermutation", keys="x"),
+        np.array([2, 0, 3, 1], dtype if dtype[0] == "i" else "int32"),
+    )
 
 
 def test_stitches(tensorflow):
@@ -217,7 +231,9 @@ def test_diagonals(tensorflow, k):
         given = {"k": k, "align": align}
         check(tf, raw(tf, "MatrixDiagPartV3", keys="input", padding_value=7.0, **given), (None, 3, 5))
         batch = None if count == 1 else 2  # TensorFlow has no shape for bands in matrices of an open batch
-        check(tf, raw(tf, "MatrixSetDiagV3", keys="input diagonal", **given), (batch, 3, 5), (batch, *band[1:]))
+        check(
+            tf, raw(tf, "MatrixSetDiagV3", keys="input diagonal", **given), (batch, 3, 5), (batch, *band[1:])
+        )
         for rows, columns in ((-1, -1), (3, 5)):
             size = {"num_rows": rows, "num_cols": columns, "padding_value": -1.0}
             check(tf, raw(tf, "MatrixDiagV3", keys="diagonal", **given, **size), band)
@@ -256,7 +272,9 @@ def test_one_hots(tensorflow):
         build = raw(tf, "OneHot", keys="indices", depth=4, on_value=2.5, off_value=-1.0, axis=axis)
         check(tf, build, ((None, 3), "int32"))
     for dtype in ("uint8", "int64", "int8"):
-        build = raw(tf, "OneHot", keys="indices", depth=300 if dtype != "int64" else 3, on_value=True, off_value=False)
+        build = raw(
+            tf, "OneHot", keys="indices", depth=300 if dtype != "int64" else 3, on_value=True, off_value=False
+        )
         check(tf, build, ((None,), dtype))
         check(tf, build, ((), dtype))
     build = raw(tf, "OneHot", keys="indices on_value off_value", depth=3)
@@ -276,7 +294,9 @@ def test_ranges(tensorflow):
         check(tf, lambda x, g=given: tf.cast(tf.range(*g), "float32") + x, ())
     for dtype in (np.float32, np.float64, np.int32, np.int64):
         for values in ((0, 5, 1), (5, 0, -2), (3, 3, 1), (-2, 9, 4), (0, 1, 10)):
-            check_values(tf, raw(tf, "Range", keys="start limit delta"), *(np.array(v, dtype) for v in values))
+            check_values(
+                tf, raw(tf, "Range", keys="start limit delta"), *(np.array(v, dtype) for v in values)
+            )
     check(tf, lambda x: tf.range(tf.shape(x)[0] * 2, delta=3), (None, 2))
     check(tf, lambda x: tf.cast(tf.range(1, tf.shape(x)[0] + 1), "float32") * x[:, 0], (None, 2))
 
@@ -314,7 +334,9 @@ def test_shapes(tensorflow):
 )  # fmt: skip
 def test_refused(tensorflow, op, keys, attrs, values, text):
     try:
-        graph = Graph(tensorflow, raw(tensorflow, op, keys=keys, **attrs), [(v.shape, v.dtype.name) for v in values])
+        graph = Graph(
+            tensorflow, raw(tensorflow, op, keys=keys, **attrs), [(v.shape, v.dtype.name) for v in values]
+        )
     except ValueError:
         pytest.xfail("TensorFlow refuses it too")
     data = graph.graph.as_graph_def().SerializeToString()

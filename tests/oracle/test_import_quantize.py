@@ -38,7 +38,8 @@ def test_fake_quantisation_of_special_values(tensorflow):
 
 
 @pytest.mark.parametrize(
-    ("signed", "narrow", "mode"), itertools.product([True, False], [True, False], ["HALF_TO_EVEN", "HALF_UP"])
+    ("signed", "narrow", "mode"),
+    list(itertools.product([True, False], [True, False], ["HALF_TO_EVEN", "HALF_UP"])),
 )
 def test_quantising_and_back(tensorflow, signed, narrow, mode):
     by = dict(signed_input=signed, narrow_range=narrow)
@@ -89,6 +90,8 @@ def test_dequantising(tensorflow, dtype):
     limits = np.iinfo(PLAIN[dtype])
     x = np.random.default_rng(1).integers(limits.min, limits.max, 50, endpoint=True).astype(PLAIN[dtype])
     for mode, narrow in (("MIN_COMBINED", False), ("MIN_FIRST", False), ("SCALED", False), ("SCALED", True)):
+        if mode == "SCALED" and (dtype == "qint32" or (narrow and dtype[1] == "u")):
+            continue  # TensorFlow has no kernel for the one, we refuse the other
 
         def build(x, a, b, mode=mode, narrow=narrow):
             return tensorflow.raw_ops.Dequantize(

@@ -100,20 +100,27 @@ REFUSED = {
         node("y", "Pad", "x", "p"),
         "operand 'paddings' depends on sizes that are known only at run time",
     ),
-    "backward slices": (
+    "unknown depth of indices": (
         X,
-        const("b", [3]),
-        const("e", [0]),
-        const("s", [-1]),
-        node("y", "StridedSlice", "x", "b", "e", "s"),
-        "negative strides are not supported",
+        placeholder("i", None, None, dtype="int32"),
+        node("y", "GatherNd", "x", "i"),
+        "how many axes its indices choose from is known only at run time",
     ),
-    "gathers in batches": (
+    "packed channels": (
+        placeholder("x", None, 2, 2, 2),
+        node("y", "SpaceToDepth", "x", block_size=2, data_format="NCHW_VECT_C"),
+        "data format 'NCHW_VECT_C' is not supported",
+    ),
+    "windows over channels": (
+        placeholder("x", None, 2, 2, 2),
+        node("y", "ExtractImagePatches", "x", ksizes=[1, 1, 1, 2], strides=[1] * 4, rates=[1] * 4, padding="SAME"),
+        "windows over the batch or the channels are not supported",
+    ),
+    "scatters into all": (
         X,
-        placeholder("i", None, 2, dtype="int32"),
-        const("a", 1),
-        node("y", "GatherV2", "x", "i", "a", batch_dims=1),
-        "batch_dims other than 0 are not supported",
+        placeholder("i", 3, 0, dtype="int32"),
+        node("y", "TensorScatterAdd", "x", "i", "x"),
+        "which choose the whole tensor, are not supported",
     ),
     "a cast that cuts": (X, node("y", "Cast", "x", DstT=Type("float16"), Truncate=True), "Truncate=true"),
     "complex numbers": (
