@@ -81,7 +81,7 @@ class Engine:
         sizes = Tensors.blank(1)
         self.library.call("nw_result", session, function, output, sizes.table)
         dtype = BY_CODE[sizes.table[0].dtype]
-        result: Array = np.empty(sizes.shapes(1)[0], dtype.numpy)
+        result: Array = np.empty(sizes.shapes(1)[0], dtype.array)
         self.library.call("nw_result", session, function, output, Tensors([result], [dtype]).table)
         return result
 
@@ -175,7 +175,7 @@ class Function:
                     "so that no array can be given for it"
                 )
         results: list[Array] = [
-            places[i] if i in places else np.empty([max(d, 0) for d in shape], s.dtype.numpy)
+            places[i] if i in places else np.empty([max(d, 0) for d in shape], s.dtype.array)
             for i, (s, shape) in enumerate(zip(self.outputs, shapes, strict=True))
         ]
         outs = Tensors(results, [code_of(r, s.dtype) for r, s in zip(results, self.outputs, strict=True)])
@@ -244,7 +244,7 @@ class Model:
     def get_variable(self, name: str) -> Array:
         """A copy of a variable's present value."""
         spec = self._variable(name)
-        array: Array = np.empty([d or 0 for d in spec.shape], spec.dtype.numpy)
+        array: Array = np.empty([d or 0 for d in spec.shape], spec.dtype.array)
         tensor = Tensors([array], [spec.dtype])
         self._engine.library.call("nw_state_get", self._engine.state, name.encode(), tensor.table)
         return array

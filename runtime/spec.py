@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,16 @@ class DType:
     def numpy(self) -> np.dtype[Any]:
         """The numpy dtype that holds it (uint16 for bfloat16)."""
         return np.dtype("uint16" if self.name == "bf16" else self.tf_name)
+
+    @property
+    def array(self) -> np.dtype[Any]:
+        """The dtype of arrays that are handed out: for bfloat16 that of ml_dtypes where it is installed."""
+        if self.name == "bf16":
+            try:
+                return np.dtype(import_module("ml_dtypes").bfloat16)
+            except ImportError:
+                pass
+        return self.numpy
 
     @property
     def dtype(self) -> np.dtype[Any]:

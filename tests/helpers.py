@@ -44,9 +44,14 @@ def graph(build: Callable[..., Value | tuple[Value, ...]], types: Sequence[Tenso
     return module
 
 
+def bits_of_bfloat16(x: Array) -> Array:
+    """Arrays of ml_dtypes as the interpreter has them."""
+    return x.view(np.uint16) if x.dtype.name == "bfloat16" else x
+
+
 def close(got: Any, want: Any, tolerance: float = 1e-5) -> None:
     """The project's law: largest difference over largest reference; NaN and infinities in equal places."""
-    got, want = np.asarray(got), np.asarray(want)
+    got, want = (bits_of_bfloat16(np.asarray(a)) for a in (got, want))
     assert got.shape == want.shape, f"shape {got.shape}, want {want.shape}"
     assert got.dtype == want.dtype, f"dtype {got.dtype}, want {want.dtype}"
     if want.dtype.kind in "iub" or want.size == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...runtime.abi import STATUS
-from ...runtime.spec import DType, f32
+from ...runtime.spec import DType, f32, i64
 from ..ir.dims import Dim
 from ..ops.builtin import FuncOp
 from ..ops.expression import Num
@@ -116,10 +116,16 @@ def lower_warp(kernel: Kernel, target: Target) -> FuncOp:
     y = kernel.outputs[0]
     with b.loop(b.lo, b.hi) as unit:
         image, row = b.unravel(unit.iv, y.shape[:2])
-        one = kernel.inputs[1].shape[0] == 1
-        warp = _Warp(b, [b.get(b.inputs[1], f32, 0 if one else image, k) for k in range(8)])
-        with b.loop(0, b.dim(y.shape[2])) as column:
-            warp.pixel([image, row, column.iv], 2 * target.lanes)
+        have, images = (b.dim(t.shape[0]) for t in kernel.inputs[1::-1])
+        one = b.holds("eq", have, 1)
+        fits = one | b.holds("eq", have, images)
+        with b.when((~fits).v):
+            b.report(STATUS["INDEX"])
+        with b.when(fits.v):
+            which = b.index(one.where(b.c(0, i64), b.of_index(image)))
+            warp = _Warp(b, [b.get(b.inputs[1], f32, which, k) for k in range(8)])
+            with b.loop(0, b.dim(y.shape[2])) as column:
+                warp.pixel([image, row, column.iv], 2 * target.lanes)
     return b.finish()
 
 
@@ -199,4 +205,3 @@ def rounded(x: Num) -> Num:
     whole = size.f("floor")
     whole = (size - whole >= 0.5).where(whole + 1, whole)
     return (x < 0).where(-whole, whole)
-

@@ -71,7 +71,7 @@ class _Suppression:
             c = [b.get(b.inputs[0], f32, self.image, box, self.own, k) for k in range(4)]
             low.append([c[0].min(c[2]), c[1].min(c[3])])
             high.append([c[0].max(c[2]), c[1].max(c[3])])
-        areas = [(h[0] - l[0]) * (h[1] - l[1]) for l, h in zip(low, high, strict=True)]
+        areas = [(h[0] - g[0]) * (h[1] - g[1]) for g, h in zip(low, high, strict=True)]
         sides = [(high[0][k].min(high[1][k]) - low[0][k].max(low[1][k])).max(0) for k in range(2)]
         common = sides[0] * sides[1]
         some = (areas[0] > 0) & (areas[1] > 0)

@@ -21,7 +21,9 @@ def form_resize(f: Former, group: Group) -> None:
     if not isinstance(op, Resize):
         raise TypeError("a resize's group")
     if op.method in ("bicubic", "area"):
-        tables = [_resize_tables(f, op, i, most_area_taps(tensor(op.x).shape[1 + i], op.size[i])) for i in (0, 1)]
+        tables = [
+            _resize_tables(f, op, i, most_area_taps(tensor(op.x).shape[1 + i], op.size[i])) for i in (0, 1)
+        ]
         _resample(f, op, op.x, tables, 4 if op.method == "bicubic" else 0)
         return
     x, y = tensor(op.x), tensor(op.result)
@@ -66,7 +68,12 @@ def _resample(f: Former, op: Op, x: Value, tables: list[list[Value]], taps: int)
     between = f.alloc((n, rows, w * c), f32)
     first = (f.reshaped(f.buffer(x), (n, h, w * c)), between, tables[0], t.dtype)
     result = f.result(op.result)
-    second = (f.reshaped(between, (n * rows, w, c)), f.reshaped(result, (n * rows, columns, c)), tables[1], f32)
+    second = (
+        f.reshaped(between, (n * rows, w, c)),
+        f.reshaped(result, (n * rows, columns, c)),
+        tables[1],
+        f32,
+    )
     for source, target, table, dtype in (first, second):
         shape = memref(target).shape
         wide = shape[2] if isinstance(shape[2], int) else 64
@@ -171,7 +178,7 @@ def form_projective_transform(f: Former, group: Group) -> None:
             [f.buffer(v) for v in op.operands],
             [f.result(op.result)],
             product(y.shape[:2]),
-            {"method": op.method, "fill_mode": op.fill_mode, "dtype": y.dtype},
+            {"method": op.method, "fill_mode": op.fill_mode, "dtype": y.dtype, "error": True},
             cost_of=[op],
             location=op.location,
         )

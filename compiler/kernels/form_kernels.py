@@ -21,6 +21,7 @@ from ..ops.fused import FUSED, FUSED_OPS, expand_epilogue
 from ..ops.norm import BatchNorm
 from ..ops.shape import Reshape
 from ..ops.variable import AssignVariable, ReadVariable, Variable
+from ..passes.widen_half import computes_with_half
 from ..target import Target
 from . import form_others
 from .dialect_kern import Deliver
@@ -44,6 +45,7 @@ class FormKernels(Pass):
         sites: list[str] = []
         for func in functions(module):
             _check_signature(func)
+            _check_widened(func)
             _expand_fused(func)
             _FunctionFormer(func, kernels, context.target, sites, self.precise).convert()
         module.attributes["kern.sites"] = tuple(sites)
@@ -61,6 +63,13 @@ def _check_signature(func: FuncOp) -> None:
         for d in t.shape if role == "input" else ():
             if isinstance(d, Sym) and symbols_of(d) != {str(d)}:
                 raise UnsupportedError(f"{where} has a size {d}; give it a symbol of its own")
+
+
+def _check_widened(func: FuncOp) -> None:
+    """16-bit floats are stored and moved, not computed with."""
+    for op in func.walk():
+        if computes_with_half(op):
+            raise refuse(op, "it computes with 16-bit floats: run the pass widen-half first")
 
 
 def _expand_fused(func: FuncOp) -> None:

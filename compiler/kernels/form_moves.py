@@ -6,8 +6,6 @@ the next copy reads through it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..ir.core import Op, Value
 from ..ir.dims import Dim
 from ..ir.location import Location

@@ -34,5 +34,3 @@ def log_gamma(x: Num) -> Num:
     z = 1.0 / (y * y)
     tail = z.polynomial([1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156]) / y
     return (y - 0.5) * y.f("log") - y + 0.5 * math.log(2 * math.pi) + tail - factor.f("log")
-
-

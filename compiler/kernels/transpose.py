@@ -44,7 +44,8 @@ def plan(walk: Walk) -> Plan | None:
     if source[last] == -1:
         return Plan("backwards", last)
     axis = next((i for i in range(last) if source[i] == 1), None)
-    if axis is None or _is_short(walk.sizes[axis]) and _is_short(walk.sizes[last]) and last == 1:
+    few_of_few = last == 1 and _is_short(walk.sizes[0]) and _is_short(walk.sizes[1])
+    if axis is None or few_of_few:
         return None
     few, many = walk.sizes[last], walk.sizes[axis]
     if isinstance(few, int) and few <= MOST_WOVEN and out[axis] == few:

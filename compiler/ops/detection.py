@@ -7,6 +7,7 @@ Soft suppression: N. Bodla and others, "Soft-NMS" (2017).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias, Union
 
 import numpy as np
@@ -94,7 +95,9 @@ class NonMaxSuppression(GraphOp, name="graph.non_max_suppression", traits={"symb
     def infer(self) -> tuple[Type, ...]:
         boxes, scores = tensor(self.boxes), tensor(self.scores)
         if boxes.rank != 2 or scores.rank != 1 or not boxes.dtype == scores.dtype == f32:
-            raise shape_error(self, f"expected float32 boxes [B, 4] and scores [B], received {boxes}, {scores}")
+            raise shape_error(
+                self, f"expected float32 boxes [B, 4] and scores [B], received {boxes}, {scores}"
+            )
         _check_scalars(self, self.threshold, self.least, *self.sigma)
         if len(self.sigma) > 1:
             raise shape_error(self, "there is one sigma at most")
@@ -103,7 +106,8 @@ class NonMaxSuppression(GraphOp, name="graph.non_max_suppression", traits={"symb
         return TensorType((self.most,), i32), TensorType((self.most,), f32), TensorType((), i32)
 
     def evaluate_dims(self, env: Env, *arrays: Array) -> tuple[Array, ...]:
-        boxes, scores, threshold, least, *sigma = arrays
+        boxes, scores = arrays[:2]
+        threshold, least, *sigma = (float(v) for v in arrays[2:])
         (most,) = concrete((self.most,), env)
 
         def near(i: int) -> Array:
@@ -139,7 +143,9 @@ class CombinedNonMaxSuppression(GraphOp, name="graph.combined_non_max_suppressio
     def infer(self) -> tuple[Type, ...]:
         boxes, scores = tensor(self.boxes), tensor(self.scores)
         if boxes.rank != 4 or scores.rank != 3 or not boxes.dtype == scores.dtype == f32:
-            raise shape_error(self, f"expected boxes [N, B, Q, 4] and scores [N, B, C], received {boxes}, {scores}")
+            raise shape_error(
+                self, f"expected boxes [N, B, Q, 4] and scores [N, B, C], received {boxes}, {scores}"
+            )
         _check_scalars(self, self.threshold, self.least)
         for i in (0, 1):
             require_equal(self, boxes.shape[i], scores.shape[i])
@@ -156,7 +162,8 @@ class CombinedNonMaxSuppression(GraphOp, name="graph.combined_non_max_suppressio
         return dim_min(self.per_class, tensor(self.boxes).shape[1])
 
     def evaluate_dims(self, env: Env, *arrays: Array) -> tuple[Array, ...]:
-        boxes, scores, threshold, least = arrays
+        boxes, scores = arrays[:2]
+        threshold, least = (float(v) for v in arrays[2:])
         most, total = concrete((self.per_class, self.total), env)
         n = len(boxes)
         out = np.zeros((n, total, 4), np.float32)
@@ -166,8 +173,7 @@ class CombinedNonMaxSuppression(GraphOp, name="graph.combined_non_max_suppressio
             found: list[tuple[float, int, int]] = []
             for k in range(scores.shape[2]):
                 own = boxes[i, :, k if boxes.shape[2] > 1 else 0]
-                near = lambda j, own=own: overlaps(own[j], own)  # noqa: E731
-                chosen = select(near, scores[i, :, k], most, threshold, least)
+                chosen = select(partial(_near, own), scores[i, :, k], most, threshold, least)
                 found += [(-scores[i, j, k], k, j) for j in chosen]
             found = sorted(found, key=lambda f: f[0])[:total]
             valid[i] = len(found)
@@ -175,6 +181,10 @@ class CombinedNonMaxSuppression(GraphOp, name="graph.combined_non_max_suppressio
                 out[i, place] = boxes[i, j, k if boxes.shape[2] > 1 else 0]
                 values[i, place], classes[i, place] = -negative, k
         return np.clip(out, 0, 1) if self.clip else out, values, classes, valid
+
+
+def _near(boxes: Array, i: int) -> Array:
+    return overlaps(boxes[i], boxes)
 
 
 def _check_scalars(op: Op, *values: Value) -> None:

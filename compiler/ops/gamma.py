@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from ...runtime.spec import f64
+from ...runtime.spec import f64, i32, i64
 from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
@@ -92,13 +92,30 @@ def digamma_of(x: Num) -> Num:
 
 
 class Lgamma(FloatUnary, name="graph.lgamma"):
-    """The logarithm of the gamma function's absolute value."""
+    """The logarithm of the gamma function's absolute value. Denormals count as half the smallest one, not as 0,
+    where it is infinite: so they do in TensorFlow."""
 
     def lower(self, e: Scalars, *v: Any) -> Any:
-        return in_f64(e, v[0], lgamma_of)
+        x = Num(e, v[0], e.dtype)
+        y = lgamma_of(x.to(f64)).to(x.dtype)
+        whole, digits = (i64, 63) if x.dtype.size == 8 else (i32, 31)
+        e.dtype = x.dtype
+        bits = Num(e, e.bitcast(x.v, whole), whole) & (2**digits - 1)
+        denormal = x.eq(0) & bits.ne(0)
+        return denormal.where(x.like(_of_denormals(x.dtype.size)), y).v
 
     def evaluate(self, *arrays: Array) -> Array:
-        return in_double(lgamma, *arrays)
+        (x,) = arrays
+        y = in_double(lgamma, x)
+        if x.dtype.itemsize < 4:
+            return y
+        value = x.dtype.type(_of_denormals(x.dtype.itemsize))
+        return np.where((x != 0) & (np.abs(x) < np.finfo(x.dtype).tiny), value, y)
+
+
+def _of_denormals(size: int) -> float:
+    """log Γ of half the smallest denormal of a format of `size` bytes."""
+    return math.log(2) * (1075 if size == 8 else 150)
 
 
 class Digamma(FloatUnary, name="graph.digamma"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def _hsv(x: Array) -> tuple[Array, Array, Array]:
     """Hue in turns, saturation and value of pixels in red, green and blue."""
     r, g, b = x[..., 0], x[..., 1], x[..., 2]
     top, span = x.max(-1), x.max(-1) - x.min(-1)
-    one = x.dtype.type(1)
+    one: Any = x.dtype.type(1)
     saturation = np.where(top > 0, span / np.where(top > 0, top, one), one * 0)
     norm = one / (6 * np.where(span > 0, span, one))
     hue = np.where(
@@ -97,9 +97,16 @@ class CropAndResize(GraphOp, name="graph.crop_and_resize", traits={"symbolic"}):
 
     def infer(self) -> tuple[Type, ...]:
         x, boxes, image = tensor(self.x), tensor(self.boxes), tensor(self.image)
-        if x.rank != 4 or boxes.rank != 2 or boxes.dtype != f32 or image.rank != 1 or not image.dtype.is_integer:
+        if (
+            x.rank != 4
+            or boxes.rank != 2
+            or boxes.dtype != f32
+            or image.rank != 1
+            or not image.dtype.is_integer
+        ):
             raise shape_error(
-                self, f"expected images [N, H, W, C], float32 boxes [B, 4] and B numbers, received {x}, {boxes}, {image}"
+                self,
+                f"expected images [N, H, W, C], float32 boxes [B, 4] and B numbers, received {x}, {boxes}, {image}",
             )
         require_equal(self, boxes.shape[1], 4)
         require_equal(self, boxes.shape[0], image.shape[0])
@@ -128,7 +135,9 @@ class CropAndResize(GraphOp, name="graph.crop_and_resize", traits={"symbolic"}):
         h, w = x.shape[:2]
         inside = ((rows >= 0) & (rows <= h - 1))[:, None] & ((columns >= 0) & (columns <= w - 1))
         if self.method == "nearest":
-            made = x[pick(np.floor(rows + np.float32(0.5)), h)][:, pick(np.floor(columns + np.float32(0.5)), w)]
+            made = x[pick(np.floor(rows + np.float32(0.5)), h)][
+                :, pick(np.floor(columns + np.float32(0.5)), w)
+            ]
         else:
             dy, dx = (rows - np.floor(rows))[:, None, None], (columns - np.floor(columns))[:, None]
             upper, lower = x[pick(np.floor(rows), h)], x[pick(np.ceil(rows), h)]
@@ -169,11 +178,13 @@ class ProjectiveTransform(GraphOp, name="graph.projective_transform", traits={"s
     def infer(self) -> tuple[Type, ...]:
         x, t = tensor(self.x), tensor(self.transforms)
         if x.rank != 4 or t.rank != 2 or t.dtype != f32 or tensor(self.fill) != TensorType((), f32):
-            raise shape_error(self, f"expected images [N, H, W, C] and float32 transforms [N, 8], received {x}, {t}")
+            raise shape_error(
+                self, f"expected images [N, H, W, C] and float32 transforms [N, 8], received {x}, {t}"
+            )
         if x.dtype.kind == "b":
             raise DTypeError(f"{self.name} ({self.location}): expected images of numbers")
         require_equal(self, t.shape[1], 8)
-        if t.shape[0] != 1:
+        if t.shape[0] != 1 and isinstance(t.shape[0] - x.shape[0], int):
             require_equal(self, t.shape[0], x.shape[0])
         for d in (*x.shape[1:3], *self.size):
             require_at_least(self, d, 1, "images must have pixels")
@@ -182,6 +193,8 @@ class ProjectiveTransform(GraphOp, name="graph.projective_transform", traits={"s
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         x, transforms, fill = arrays
         size = concrete(self.size, env)
+        if len(transforms) not in (1, len(x)):
+            raise IndexError(f"{len(transforms)} transforms for {len(x)} images")
         out = np.empty((len(x), *size, x.shape[3]), x.dtype)
         for i in range(len(x)):
             out[i] = self._warp(x[i], transforms[i if len(transforms) > 1 else 0], fill, size)
@@ -206,8 +219,9 @@ class ProjectiveTransform(GraphOp, name="graph.projective_transform", traits={"s
         else:
             top, left = np.floor(at_y), np.floor(at_x)
             bottom, right = top + 1, left + 1
+            to_right, to_left = (right - at_x)[..., None], (at_x - left)[..., None]
             rows = [
-                ((right - at_x)[..., None] * pixel(r, left) + (at_x - left)[..., None] * pixel(r, right)).astype(f)
+                to_right * pixel(r, left).astype(f) + to_left * pixel(r, right).astype(f)
                 for r in (top, bottom)
             ]
             made = (bottom - at_y)[..., None] * rows[0] + (at_y - top)[..., None] * rows[1]
@@ -259,7 +273,8 @@ class DrawBoxes(GraphOp, name="graph.draw_boxes"):
         x, boxes, colours = (tensor(v) for v in (self.x, self.boxes, self.colours))
         if x.rank != 4 or boxes.rank != 3 or colours.rank != 2 or not (boxes.dtype == colours.dtype == f32):
             raise shape_error(
-                self, f"expected images [N, H, W, C], boxes [N, B, 4], colours [K, C], received {x}, {boxes}, {colours}"
+                self,
+                f"expected images [N, H, W, C], boxes [N, B, 4], colours [K, C], received {x}, {boxes}, {colours}",
             )
         if not x.dtype.is_float:
             raise DTypeError(f"{self.name} ({self.location}): expected images of floats, received {x}")
@@ -275,7 +290,9 @@ class DrawBoxes(GraphOp, name="graph.draw_boxes"):
         h, w = x.shape[1:3]
         for image, of in zip(out, boxes, strict=True):
             for i, box in enumerate(of):
-                places = np.nan_to_num(box * np.float32([h - 1, w - 1, h - 1, w - 1]), posinf=1e9, neginf=-1e9)
+                places = np.nan_to_num(
+                    box * np.array([h - 1, w - 1, h - 1, w - 1], np.float32), posinf=1e9, neginf=-1e9
+                )
                 y1, x1, y2, x2 = (int(v) for v in np.trunc(places))
                 if y1 > y2 or x1 > x2 or y1 >= h or y2 < 0 or x1 >= w or x2 < 0:
                     continue
@@ -288,5 +305,3 @@ class DrawBoxes(GraphOp, name="graph.draw_boxes"):
                     if 0 <= column < w:
                         image[rows, column] = colour
         return out
-
-

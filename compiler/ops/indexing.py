@@ -71,13 +71,25 @@ class GatherNd(GraphOp, name="graph.gather_nd"):
         return rows[at].reshape(*indices.shape[:-1], *rest)
 
 
+def _lower(a: Array, b: Array) -> Array:
+    return np.where(b < a, b, a)
+
+
+def _higher(a: Array, b: Array) -> Array:
+    return np.where(b > a, b, a)
+
+
+def _new(a: Array, b: Array) -> Array:
+    return b
+
+
 #: what becomes of the old and the new value
 UPDATES: dict[str, Callable[[Any, Any], Any]] = {
-    "update": lambda a, b: b,
+    "update": _new,
     "add": np.add,
     "sub": np.subtract,
-    "min": lambda a, b: np.where(b < a, b, a),
-    "max": lambda a, b: np.where(b > a, b, a),
+    "min": _lower,
+    "max": _higher,
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, f32, f64, i32, i64, u32, u64
 from ..ir.attributes import Array
-from ..ir.dims import Sym, product
+from ..ir.dims import Sym
 from ..ir.opdef import Attr, Operand, Variadic
 from ..ir.types import TensorType, Type
 from .base import Env, GraphOp, concrete, require_equal, shape_error, tensor
@@ -91,7 +91,7 @@ class RandomKey(GraphOp, name="graph.random_key"):
 
     def evaluate(self, *arrays: Array) -> Array:
         (seed,) = arrays
-        low, high = (np.uint64(int(s) & 0xFFFFFFFFFFFFFFFF) for s in seed)
+        low, high = (np.asarray(int(s) & 0xFFFFFFFFFFFFFFFF, np.uint64) for s in seed)
         mixed = wide_words(philox(SCRAMBLE, low, high))
         return np.array([mixed[0], 0, mixed[1]], np.uint64)
 
@@ -129,7 +129,9 @@ class Random(_Random, name="graph.random", traits={"symbolic"}):
         whole = self.kind in ("bits", "integer")
         allowed = (i32, i64, u32, u64) if whole else (f32, f64)
         if self.dtype not in allowed:
-            raise DTypeError(f"{self.name} ({self.location}): {self.kind} is not defined for {self.dtype.tf_name}")
+            raise DTypeError(
+                f"{self.name} ({self.location}): {self.kind} is not defined for {self.dtype.tf_name}"
+            )
         if len(self.bounds) != (2 if self.kind == "integer" else 0):
             raise shape_error(self, f"{self.kind} does not take {len(self.bounds)} bounds")
         if any(tensor(v) != TensorType((), self.dtype) for v in self.bounds):
@@ -140,7 +142,7 @@ class Random(_Random, name="graph.random", traits={"symbolic"}):
 
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         shape = concrete(self.shape, env)
-        total = int(product(shape))
+        total = math.prod(shape)
         group = 4 // (self.dtype.size // 4)
         count = -(-total // group)
         if self.kind == "truncated_normal":
@@ -223,7 +225,9 @@ class RandomCategorical(_Random, name="graph.random_categorical", traits={"symbo
         sums = np.cumsum(np.exp(x - top), axis=1)
         if not sums.shape[1]:
             return np.zeros((rows, count), np.int64)
-        found = [np.searchsorted(s, v * s[-1], side="right") for s, v in zip(sums, u, strict=True)]
+        found: list[Array] = [
+            np.searchsorted(s, v * s[-1], side="right") for s, v in zip(sums, u, strict=True)
+        ]
         return np.asarray(found, np.int64).reshape(rows, count)
 
 
@@ -331,14 +335,15 @@ class RandomGamma(_Sampled, name="graph.random_gamma"):
             x = stream.take(which, "normal")
             v = 1 + x / (3 * np.sqrt(d))
             some = v > 0
-            which, small, d, x, v = (a[some] for a in (which, small, d, x, v))
+            which, small, d, x, v = which[some], small[some], d[some], x[some], v[some]
             retry = np.setdiff1d(np.flatnonzero((p > 0) & (p != 1) & np.isnan(out)), which)
             v = v * v * v
             u = stream.take(which)
             done = (u < 1 - 0.0331 * x**4) | (np.log(u) < 0.5 * x * x + d * (1 - v + np.log(v)))
             fine, made = which[done], (d * v)[done]
-            less = fine[small[done]]
-            made[small[done]] *= stream.take(less) ** (1 / p[less])
+            boost: Array = small[done]
+            less: Array = fine[boost]
+            made[boost] *= stream.take(less) ** (1 / p[less])
             out[fine] = made
             which = np.union1d(retry, which[~done])
         return out

@@ -19,7 +19,7 @@ from ..ir.attributes import Array
 from ..ir.dims import Dim, Sym, ceildiv, dim_max, dim_min
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, concrete, require_at_least, shape_error, tensor
+from .base import Env, GraphOp, concrete, require_at_least, require_equal, shape_error, tensor
 
 DimAttr = tuple[Union[int, Sym], ...]
 
@@ -109,7 +109,7 @@ def area_taps(size: int, out: int, coordinates: str) -> Taps:
     low, high = i * scale, (i + np.float32(1)) * scale
     start = np.floor(low)
     count = np.ceil(high) - start
-    tap = np.arange(most_area_taps(size, out), dtype=np.float32)
+    tap = np.arange(int(count.max(initial=0)), dtype=np.float32)
     at = start[:, None] + tap
     begins, ends = at < low[:, None], at + np.float32(1) > high[:, None]
     first, last = at + np.float32(1) - low[:, None], high[:, None] - at
@@ -139,7 +139,9 @@ class _Resize(GraphOp, name="", traits={"symbolic"}):
     def resized(self, x: TensorType, size: tuple[Dim, ...]) -> tuple[Dim, ...]:
         """The shape of the resized images."""
         if x.rank != 4 or len(size) != 2:
-            raise shape_error(self, f"expected images [N, H, W, C] and two sizes, received {x} and {len(size)}")
+            raise shape_error(
+                self, f"expected images [N, H, W, C] and two sizes, received {x} and {len(size)}"
+            )
         for have, want, what in zip(x.shape[1:3], size, ("height", "width"), strict=True):
             require_at_least(self, want, 1, f"the {what} of the result must be positive, received {want}")
             require_at_least(self, have, 1, f"images of {what} {have} cannot be resized")
@@ -274,8 +276,9 @@ class ScaleAndTranslate(_Resize, name="graph.scale_and_translate"):
 
     def infer(self) -> tuple[Type, ...]:
         for v in (self.scale, self.translation):
-            if tensor(v) != TensorType((2,), f32):
+            if tensor(v).rank != 1 or tensor(v).dtype != f32:
                 raise shape_error(self, f"scale and translation must be float32 [2], received {tensor(v)}")
+            require_equal(self, tensor(v).shape[0], 2)
         if tensor(self.x).dtype.kind == "b":
             raise DTypeError(f"{self.name} ({self.location}): expected images of numbers")
         return (TensorType(self.resized(tensor(self.x), self.size), f32),)

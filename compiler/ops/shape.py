@@ -86,29 +86,31 @@ class Transpose(GraphOp, name="graph.transpose"):
         return np.transpose(arrays[0], self.permutation)
 
 
-class Pad(GraphOp, name="graph.pad"):
+class Pad(GraphOp, name="graph.pad", traits={"symbolic"}):
     """x with `value` around it: `low[i]` in front of axis i, `high[i]` behind."""
 
     x = Operand()
     value = Operand()
-    low = Attr(tuple[int, ...])
-    high = Attr(tuple[int, ...])
+    low = Attr(DimAttr)
+    high = Attr(DimAttr)
 
     def infer(self) -> tuple[Type, ...]:
         dtype = same_dtype(self, self.x, self.value)
         t = tensor(self.x)
-        if len(self.low) != t.rank or len(self.high) != t.rank or min((*self.low, *self.high), default=0) < 0:
+        wrong = any(isinstance(d, int) and d < 0 for d in (*self.low, *self.high))
+        if len(self.low) != t.rank or len(self.high) != t.rank or wrong:
             raise shape_error(self, f"paddings {list(self.low)}, {list(self.high)} do not fit rank {t.rank}")
         if tensor(self.value).shape != ():
             raise shape_error(self, "the padding value must be a scalar")
         shape = tuple(d + a + b for d, a, b in zip(t.shape, self.low, self.high, strict=True))
         return (TensorType(shape, dtype),)
 
-    def evaluate(self, *arrays: Array) -> Array:
+    def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         x, value = arrays
         if not x.ndim:  # which numpy refuses
             return x
-        return np.pad(x, tuple(zip(self.low, self.high, strict=True)), constant_values=value[()])
+        around = tuple(zip(concrete(self.low, env), concrete(self.high, env), strict=True))
+        return np.pad(x, around, constant_values=value[()])
 
 
 class Concat(GraphOp, name="graph.concat"):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.core import Value
+from ..ir.dims import Sym
 from ..ops.base import tensor
 from ..ops.conv import Conv2D, Conv3D
 from ..ops.pool import AvgPool2D, AvgPool3D, MaxPool2D, MaxPool3D
@@ -127,6 +128,8 @@ def _take_padding(s: Site, op: Any, pad: Pad) -> Replacement:
         return s.refuse("the padding also goes around the batch or the channels")
     if op.padding == "SAME":
         return s.refuse("SAME padding depends on the padded size")
+    if any(isinstance(d, Sym) for d in (*pad.low, *pad.high)):
+        return s.refuse("how much is padded is known only at run time")
     around = [p for pair in zip(pad.low[1:-1], pad.high[1:-1], strict=True) for p in pair]
     own = op.pads if op.padding == "EXPLICIT" else (0,) * len(around)
     attributes = dict(op.attributes)

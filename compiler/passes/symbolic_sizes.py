@@ -13,11 +13,12 @@ from ..ir.core import Op, Value
 from ..ir.dims import Atom, Dim, Sym, dim_max, dim_min, floordiv
 from ..ir.types import TensorType
 from ..ops import elementwise as e
+from ..ops import integer as i
 from ..ops.activation import Neg
 from ..ops.base import GraphOp
 from ..ops.constant import Constant, Dims, Shape, constant_value, known_sizes
-from ..ops.reduce import ReduceProd, ReduceSum
 from ..ops.rearrange import Reverse
+from ..ops.reduce import ReduceProd, ReduceSum
 from ..ops.shape import BroadcastTo, Concat, Gather, Reshape, Slice, Transpose
 
 #: object arrays of ints and `Sym`s, or of bools
@@ -77,6 +78,13 @@ def _divide(a: Dim, b: Dim) -> Dim:
     return q
 
 
+def _floor_divide(a: Dim, b: Dim) -> Dim:
+    """floor(a / b); ZeroDivisionError when `b` is 0."""
+    if not (isinstance(a, int) and isinstance(b, int)) and not _at_least(b, 1):
+        raise Undecided
+    return floordiv(a, b)
+
+
 def _less(a: Dim, b: Dim) -> bool:
     if _at_least(b - a, 1):
         return True
@@ -95,6 +103,9 @@ def _equal(a: Dim, b: Dim) -> bool:
 
 _ELEMENTWISE: dict[type[Op], Callable[[Any, Any], Any]] = {
     e.Div: _divide,
+    i.FloorDiv: _floor_divide,
+    i.FloorMod: lambda a, b: a - _floor_divide(a, b) * b,
+    i.TruncateMod: lambda a, b: a - _divide(a, b) * b,
     e.Maximum: dim_max,
     e.Minimum: dim_min,
     e.Less: _less,

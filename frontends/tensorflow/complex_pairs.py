@@ -13,6 +13,7 @@ from typing import Any
 from ...compiler.ir.core import Value
 from ...compiler.ops.base import tensor
 from ...compiler.ops.constant import constant_value
+from ...compiler.ops.elementwise import Cast
 from ...compiler.ops.shape import BroadcastTo
 from ...runtime.spec import DType, f32, f64
 from .context import Context, resolve
@@ -22,13 +23,15 @@ from .tensors import OtherType
 #: TensorFlow's complex types and those of their parts
 PARTS = {"complex64": f32, "complex128": f64}
 #: ops that do to a complex tensor what they do to its parts
-BY_PARTS = frozenset(
-    """Add AddN AddV2 BatchToSpaceND BroadcastTo Concat ConcatV2 ExpandDims Gather GatherNd GatherV2 Identity IdentityN
-    Mean Neg Pack Pad PreventGradient Reshape ReverseV2 Roll Select SelectV2 Slice Snapshot Split SplitV Squeeze
-    StopGradient StridedSlice Sub Sum Tile Transpose Unpack""".split()
-)
+BY_PARTS = (
+    "Add", "AddN", "AddV2", "BatchToSpaceND", "BroadcastTo", "Concat", "ConcatV2", "ExpandDims", "Gather", "GatherNd",
+    "GatherV2", "Identity", "IdentityN", "Mean", "Neg", "Pack", "Pad", "PreventGradient", "Reshape", "ReverseV2", "Roll",
+    "Select", "SelectV2", "Slice", "Snapshot", "Split", "SplitV", "Squeeze", "StopGradient", "StridedSlice", "Sub", "Sum",
+    "Tile", "Transpose", "Unpack",
+)  # fmt: skip
+NO_PAIRS = "complex operands are not supported"
 #: ops that ask for nothing but a shape
-OF_SHAPES = frozenset("Rank Shape ShapeN Size".split())
+OF_SHAPES = ("Rank", "Shape", "ShapeN", "Size")
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,10 @@ def converts_complex(*ops: str) -> Any:
 
 
 def complex_converter(op: str) -> Converter | None:
-    """How a node with complex operands is converted, if it can be."""
+    """How a node with complex operands is converted, if it can be. Lazy converters see missing ones."""
     found, base = COMPLEX_CONVERTERS.get(op), CONVERTERS.get(op)
-    if found is not None or base is None:
-        return found
+    if found is not None or base is None or (base.lazy and op not in BY_PARTS):
+        return found or base
     if op in OF_SHAPES:
         return replace(base, convert=_of_real_parts(base.convert))
     return replace(base, convert=_by_parts(base.convert)) if op in BY_PARTS else None
@@ -70,7 +73,8 @@ def _of_real_parts(convert: Convert) -> Convert:
 def _by_parts(convert: Convert) -> Convert:
     def run(c: Context, *operands: Any) -> Any:
         made = [
-            convert(c, *(getattr(v, part) if isinstance(v, Pair) else v for v in operands)) for part in ("real", "imag")
+            convert(c, *(getattr(v, part) if isinstance(v, Pair) else v for v in operands))
+            for part in ("real", "imag")
         ]
         if any(isinstance(m, Missing) for m in made):
             return next(m for m in made if isinstance(m, Missing))
@@ -93,6 +97,15 @@ def constant_pair(c: Context, dtype: OtherType) -> Pair | None:
         return None
     array = c.tensor("value").array()
     return pair(c, c.constant(array.real.copy(), part), c.constant(array.imag.copy(), part))
+
+
+def cast_to_complex(c: Context, x: Value) -> Pair | None:
+    """A cast of real numbers to a complex type; None if that is not what the node is."""
+    part = part_type(c, "DstT")
+    if part is None:
+        return None
+    x = x if tensor(x).dtype == part else c.make(Cast, x, dtype=part)
+    return pair(c, x, zeros(c, x))
 
 
 def zeros(c: Context, like: Value) -> Value:

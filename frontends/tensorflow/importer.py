@@ -18,6 +18,7 @@ from ...compiler.ops.builtin import finish_function, new_function, new_module
 from ...runtime.errors import DTypeError, FormatError, InputError, ShapeError, UnsupportedError
 from ...runtime.spec import DType
 from . import surgery
+from .complex_pairs import NO_PAIRS, Pair, complex_converter
 from .context import Context
 from .functions import inline
 from .graphdef import Graph, Node, collecting_later, read_graph
@@ -176,37 +177,23 @@ class Importer:
 
     def _convert(self, scope: Scope, node: Node, builder: Builder) -> Results:
         function = self.graph.functions.get(node.op)
-        converter = CONVERTERS.get(node.op)
         operands = [self._operand(scope, node, text) for text in surgery.data_inputs(node)]
-        if function is None and any(isinstance(v, Pair) for v in operands):
-            return self._convert_complex(Context(self, scope, node, builder), operands)
+        others = [v for v in operands if not isinstance(v, Pair)]
+        is_complex = len(others) < len(operands)
+        converter = complex_converter(node.op) if is_complex else CONVERTERS.get(node.op)
         if function is None and (converter is None or not converter.lazy):
-            missing = [m for m in map(self.use, operands) if isinstance(m, Missing)]
+            missing = [m for m in map(self.use, others) if isinstance(m, Missing)]
             if converter is not None and missing:
                 return missing[0]
         context = Context(self, scope, node, builder)
-        if function is not None:
-            return self._attempt(context, operands, lambda: inline(context, function, node.attrs, operands))
-        if converter is None:
-            return Missing(node.op, context.name, reason_for(node.op))
-        return self._attempt(context, operands, lambda: _call(context, converter, operands))
-
-    def _convert_complex(self, c: Context, operands: Sequence[Result]) -> Results:
-        """A node with complex operands, which are pairs of real ones."""
-        base, converter = CONVERTERS.get(c.node.op), complex_converter(c.node.op)
-        if converter is None and (base is None or not base.lazy):
-            return Missing(c.node.op, c.name, "complex operands are not supported")
-        missing = [v for v in operands if isinstance(v, Missing) and not isinstance(v, Pair)]
-        if converter is not None and missing:
-            return missing[0]
-        return self._attempt(c, operands, lambda: _call(c, converter or base, operands))
-
-    def _attempt(self, context: Context, operands: Sequence[Result], convert: Callable[[], Results]) -> Results:
-        """What `convert` gives, with node and file in the errors it raises."""
         try:
-            return convert()
+            if function is not None:
+                return inline(context, function, node.attrs, operands)
+            if converter is None:
+                return Missing(node.op, context.name, NO_PAIRS if is_complex else reason_for(node.op))
+            return _call(context, converter, operands)
         except Refused as e:
-            return Missing(context.node.op, context.name, str(e))
+            return Missing(node.op, context.name, str(e))
         except (Malformed, ShapeError) as e:
             kind = ShapeError if isinstance(e, ShapeError) else FormatError
             raise kind(f"{self._at(context)}: {_plain(e)}") from e

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -199,16 +200,9 @@ def _named(entries: Any) -> list[tuple[str, Any]]:
     return sorted(entries.items(), key=lambda item: natural(item[0]))
 
 
-def natural(name: str) -> tuple[Any, ...]:
+def natural(name: str) -> tuple[tuple[Any, ...], ...]:
     """A key that sorts names as people do."""
-    parts: list[Any] = []
-    digits = ""
-    for ch in name + "\0":
-        if ch.isascii() and ch.isdecimal():
-            digits += ch
-            continue
-        if digits:
-            parts.append((0, len(digits.lstrip("0")), digits.lstrip("0"), digits))
-            digits = ""
-        parts.append((1, ch))
-    return tuple(parts)
+    return tuple(
+        (0, len(part.lstrip("0")), part.lstrip("0"), part) if part.isdecimal() else (1, part)
+        for part in re.findall(r"[0-9]+|[^0-9]", name)
+    )

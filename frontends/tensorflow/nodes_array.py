@@ -9,6 +9,7 @@ from ...compiler.ir.dims import Dim, Sym, floordiv
 from ...compiler.ops.base import dims_text, tensor
 from ...compiler.ops.shape import BroadcastTo, Concat, Pad
 from ...runtime.spec import i32
+from .complex_pairs import Pair, constant_pair
 from .context import Context
 from .nodes_reduce import normal_axes, normal_axis
 from .registry import Malformed, Refused, converts
@@ -18,11 +19,14 @@ MOST_SYMBOLS = 100  # different sizes in one Concat
 
 
 @converts("Const")
-def const(c: Context) -> Value:
-    """Of every data type that is supported."""
+def const(c: Context) -> Value | Pair:
+    """Of every data type that is supported; complex ones inside of a graph."""
     found = c.tensor("value")
     if isinstance(found.dtype, OtherType):
-        raise Refused(f"data type {found.dtype} is not supported")
+        made = constant_pair(c, found.dtype)
+        if made is None:
+            raise Refused(f"data type {found.dtype} is not supported")
+        return made
     return c.constant(found.array(), found.dtype)
 
 
@@ -193,12 +197,12 @@ def pack(c: Context, first: Value, *rest: Value) -> Value:
 
 @converts("Pad", "PadV2")
 def pad(c: Context, x: Value, paddings: Value, value: Value | None = None) -> Value:
-    """By constant numbers, with zeros or a value."""
+    """By numbers that may be computed at run time, with zeros or a value."""
     of = tensor(x)
     if tensor(paddings).shape != (of.rank, 2):
         raise Malformed(f"expected paddings of shape [{of.rank}, 2], found {tensor(paddings)}")
-    numbers = c.numbers(paddings, "paddings")
-    if not any(numbers):
+    numbers = tuple(_sizes(c.sizes(paddings, "paddings")))
+    if all(d == 0 for d in numbers):
         return x
     value = c.scalar(0, of.dtype) if value is None else value
     return c.make(Pad, x, value, low=numbers[::2], high=numbers[1::2])

@@ -92,17 +92,10 @@ def make_complex(c: Context, real: Value, imag: Value) -> Pair:
     if tensor(real).dtype != tensor(imag).dtype:
         raise Malformed(f"expected parts of one data type, found {tensor(real)} and {tensor(imag)}")
     shape = tensor(c.make(e.Add, real, imag)).shape
-    real, imag = (v if tensor(v).shape == shape else c.make(BroadcastTo, v, shape=shape) for v in (real, imag))
+    real, imag = (
+        v if tensor(v).shape == shape else c.make(BroadcastTo, v, shape=shape) for v in (real, imag)
+    )
     return pair(c, real, imag)
-
-
-def cast_to_complex(c: Context, x: Value) -> Pair | None:
-    """A cast of real numbers to a complex type; None if that is not what the node is."""
-    part = part_type(c, "DstT")
-    if part is None:
-        return None
-    x = x if tensor(x).dtype == part else c.make(e.Cast, x, dtype=part)
-    return pair(c, x, zeros(c, x))
 
 
 @converts_complex("Cast")
@@ -201,5 +194,3 @@ def exponential(c: Context, x: Pair) -> Pair:
     """Elementwise."""
     size = c.make(a.Exp, x.real)
     return pair(c, c.make(e.Mul, size, c.make(t.Cos, x.imag)), c.make(e.Mul, size, c.make(t.Sin, x.imag)))
-
-

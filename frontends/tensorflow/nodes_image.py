@@ -62,9 +62,7 @@ for _op, _method in (
 
 
 @converts("ScaleAndTranslate")
-def scale_and_translate(
-    c: Context, images: Value, size: Value, scale: Value, translation: Value
-) -> Value:
+def scale_and_translate(c: Context, images: Value, size: Value, scale: Value, translation: Value) -> Value:
     """All kernels, with and without antialias; scale and translation may be computed at run time."""
     images_of(images)
     kernel = c.text("kernel_type", "lanczos3")
@@ -193,12 +191,13 @@ _COLOURS = (
 
 @converts("DrawBoundingBoxes", "DrawBoundingBoxesV2")
 def draw_bounding_boxes(c: Context, images: Value, boxes: Value, colors: Value | None = None) -> Value:
-    """Of one, three or four channels."""
+    """Of one, three or four channels, which must be known where there are no colours."""
     images_of(images)
     depth = tensor(images).shape[3]
-    if depth not in (1, 3, 4):
+    plain = colors is None or tensor(colors).shape[0] == 0
+    if depth not in (1, 3, 4) and (plain or isinstance(depth, int)):
         raise Refused(f"images of {depth} channels are not supported")
-    if colors is None or tensor(colors).shape[0] == 0:
-        table = np.float32(_COLOURS)
+    if colors is None or plain:
+        table = np.array(_COLOURS, np.float32)
         colors = c.constant(np.ones_like(table) if depth == 1 else table, f32)
     return c.make(DrawBoxes, images, boxes, colors)

@@ -140,7 +140,7 @@ def tanh_gradient(dy: Term, y: Term) -> Term:
 
 @_gradient("SigmoidGrad")
 def sigmoid_gradient(dy: Term, y: Term) -> Term:
-    return dy * y * (1.0 - y)
+    return dy * (y * (1.0 - y))
 
 
 def _of_nothing(dy: Term, dx: Term) -> Term:
@@ -150,7 +150,7 @@ def _of_nothing(dy: Term, dx: Term) -> Term:
 
 @_gradient("SqrtGrad")
 def sqrt_gradient(dy: Term, y: Term) -> Term:
-    return _of_nothing(dy, dy * 0.5 / y)
+    return _of_nothing(dy, dy * (0.5 / y))
 
 
 @_gradient("RsqrtGrad")

@@ -12,6 +12,7 @@ from ...compiler.ops import special as s
 from ...compiler.ops import trigonometry as t
 from ...compiler.ops.base import tensor
 from ...runtime.spec import boolean
+from .complex_pairs import Pair, cast_to_complex
 from .context import Context
 from .nodes_integer import truncated
 from .registry import Convert, Malformed, Refused, converts
@@ -138,8 +139,11 @@ def leaky_relu(c: Context, x: Value) -> Value:
 
 
 @converts("Cast")
-def cast(c: Context, x: Value) -> Value:
-    """Between all data types that are supported."""
+def cast(c: Context, x: Value) -> Value | Pair:
+    """Between all data types that are supported; to complex ones inside of a graph."""
+    made = cast_to_complex(c, x)
+    if made is not None:
+        return made
     dtype = c.dtype("DstT")
     if c.flag("Truncate", False):
         x = truncated(c, x, dtype)

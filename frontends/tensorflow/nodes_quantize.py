@@ -248,7 +248,8 @@ def quantize(c: Context, x: Value, low: Value, high: Value) -> Sequence[Value]:
         else:
             scale = _smaller(_scale_to_ends(start, end, first + narrow, last))
             start, end = float(first + narrow) / scale, float(last) / scale
-        y = y.min(end).max(start) * scale
+            y = y.min(end).max(start)
+        y = y * scale
         y = y.op(act.Round) if rounding == "HALF_TO_EVEN" else y.rounded()
     else:
         raise Refused(f"mode {mode!r} is not supported")
@@ -271,7 +272,7 @@ def dequantize(c: Context, x: Value, low: Value, high: Value) -> Value:
     y = Expr(c, x).to(f32)
     if mode == "MIN_COMBINED":
         half = 0.0 if first >= 0 else float(last - first + 1) / 2
-        made = (y + half) * ((end - start) / (np.float32(last) - np.float32(first))) + start
+        made = (y + half) * ((end - start) / float(np.float32(last) - np.float32(first))) + start
     elif mode == "MIN_FIRST":
         made = _stands_for(Expr(c, x), start, end)
     elif mode == "SCALED":
@@ -329,7 +330,7 @@ def quantized_matmul(
         transpose_x=c.flag("transpose_a", False),
         transpose_y=c.flag("transpose_b", False),
     )
-    steps = [float(np.subtract(*_limits(s.dtype)[::-1])) for s in sides]
+    steps = [float((1 << s.dtype.bits) - 1) for s in sides]
     level = ((ends[1] - ends[0]) / steps[0]) * ((ends[3] - ends[2]) / steps[1])
     low, high = _limits(i32)
     return [made, (level * float(low)).v, (level * float(high)).v]

@@ -71,7 +71,6 @@ def integers(c: Context, state: Value, shape: Value, low: Value, high: Value) ->
     return c.make(Random, state, low, high, shape=sizes, kind="integer", dtype=tensor(low).dtype)
 
 
-
 def _stateful(kind: str) -> Convert:
     def convert(c: Context, shape: Value) -> Value:
         """The numbers of a session's first run, in each run; with both seeds 0 the op's name is the seed."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 
+import math
+
 import numpy as np
 
 from ...compiler.ir.core import Value
@@ -10,10 +12,12 @@ from ...compiler.ops import elementwise as e
 from ...compiler.ops.base import tensor
 from ...compiler.ops.scan import Cumulative, SearchSorted
 from ...compiler.ops.segment import Bincount
+from ...compiler.ops.shape import Slice
 from ...runtime.spec import f32, f64, i32
 from .context import Context
+from .folding import known_array
 from .nodes_reduce import normal_axis
-from .registry import Convert, Malformed, Refused, converts
+from .registry import Convert, Malformed, converts
 
 
 def _cumulative(kind: str) -> Convert:
@@ -77,17 +81,19 @@ def bincount(c: Context, x: Value, size: Value, weights: Value) -> Value:
 
 @converts("HistogramFixedWidth")
 def histogram_fixed_width(c: Context, x: Value, limits: Value, bins: Value) -> Value:
-    """In a constant number of bins between constant limits; what lies outside counts at the ends."""
-    low, high = (float(a) for a in np.asarray(c.array(limits, "value_range"), np.float64).reshape(-1))
-    count = c.number(bins, "nbins")
-    if not low < high or count < 1:
-        raise Malformed(f"expected limits in ascending order and bins, found {low}, {high} and {count}")
-    t = tensor(x)
-    if not t.dtype.is_float and not t.dtype.is_integer:
-        raise Refused(f"a histogram of {t.dtype} is not supported")
-    step = (high - low) / count
-    above = c.make(e.Sub, c.make(e.Maximum, x, c.scalar(low, t.dtype)), c.scalar(low, t.dtype))
-    place = c.make(e.Div, c.make(e.Cast, above, dtype=f64), c.scalar(step, f64))
-    place = c.make(e.Minimum, place, c.scalar(count - 1, f64))
+    """In a constant number of bins; what lies outside of the limits counts at the ends."""
+    t, count = tensor(x), c.number(bins, "nbins")
+    if tensor(limits).shape != (2,) or tensor(limits).dtype != t.dtype or count < 1:
+        raise Malformed(f"expected two limits of {t.dtype} and bins, found {tensor(limits)} and {count}")
+    known = known_array(limits)
+    if known is not None and not known[0] < known[1]:
+        raise Malformed(f"expected limits in ascending order, found {list(known)}")
+    low, high = (c.reshape(c.make(Slice, limits, starts=(k,), stops=(k + 1,), steps=(1,)), ()) for k in (0, 1))
+    above = c.make(e.Cast, c.make(e.Sub, c.make(e.Maximum, x, low), low), dtype=f64)
+    width = c.make(e.Sub, *(c.make(e.Cast, v, dtype=f64) for v in (high, low)))
+    step = c.make(e.Div, width, c.scalar(count, f64))
+    # of limits in the wrong order all places are NaN, and then negative: the error INDEX
+    step = c.make(e.Select, c.make(e.Less, low, high), step, c.scalar(math.nan, f64))
+    place = c.make(e.Minimum, c.make(e.Div, above, step), c.scalar(count - 1, f64))
     numbers = c.reshape(c.make(e.Cast, place, dtype=i32), (c.count(t.shape),))
     return c.make(Bincount, numbers, size=count, dtype=c.dtype("dtype", i32))

@@ -22,7 +22,7 @@ _LIMITS = {f16: 65504.0, bf16: 3.3895313892515355e38}
 def segments(c: Context, x: Value, ids: Value, count: Dim, kind: str, ordered: bool) -> Value:
     """Rows of x by the numbers `ids`, whose axes are the first ones of x."""
     t, by = tensor(x), tensor(ids)
-    if t.rank < by.rank or by.rank < 1:
+    if t.rank < by.rank:
         raise Malformed(f"expected numbers for the first axes of {t}, found {by}")
     if not isinstance(count, Sym) and count < 0:
         raise Malformed(f"expected a number of segments, found {count}")

@@ -46,9 +46,9 @@ def range_(c: Context, start: Value, limit: Value, delta: Value) -> Value:
         raise Malformed("expected one start, one limit and one delta")
     if tensor(limit).dtype != dtype or tensor(delta).dtype != dtype or dtype.name in ("bf16", "f16"):
         raise Refused(f"a range of {tensor(start)}, {tensor(limit)} and {tensor(delta)} is not supported")
-    known = [known_array(v) for v, _ in named]
-    if all(a is not None for a in known):
-        values = _range(*(np.asarray(a).reshape(-1)[0] for a in known), dtype)
+    known = [a.reshape(-1)[0] for v, _ in named if (a := known_array(v)) is not None]
+    if len(known) == 3:
+        values = _range(known[0], known[1], known[2], dtype)
         c.importer.spend(values.size // 256)
         return c.constant(values, dtype)
     numbers = [c.reshape(v, ()) for v, _ in named]

@@ -1,16 +1,19 @@
-"""Slices and splits. Positions are sizes: constant, or formulas of the sizes known only at run time."""
+"""Slices and splits. Positions are numbers, formulas of sizes, or computed at run time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Union
 
 from ...compiler.ir.core import Value
 from ...compiler.ir.dims import Dim, Sym, dim_max, dim_min, floordiv
+from ...compiler.ops import elementwise as e
 from ...compiler.ops.base import dims_text, require_equal, tensor
 from ...compiler.ops.rearrange import Reverse
 from ...compiler.ops.shape import Slice
 from ...compiler.passes.symbolic_sizes import least
+from ...runtime.spec import i64
 from .context import Context
 from .nodes_reduce import normal_axis
 from .registry import Malformed, Refused, converts
@@ -114,7 +117,7 @@ def unpack(c: Context, x: Value) -> Sequence[Value]:
 
 @converts("Slice")
 def slice_(c: Context, x: Value, begin: Value, size: Value) -> Value:
-    """At positions that are constant or computed from sizes."""
+    """At positions that may be computed at run time; those must not be negative then."""
     shape = tensor(x).shape
     starts, sizes = c.sizes(begin, "begin"), c.sizes(size, "size")
     if not len(starts) == len(sizes) == len(shape):
@@ -123,12 +126,16 @@ def slice_(c: Context, x: Value, begin: Value, size: Value) -> Value:
     return cut(c, x, starts, stops)
 
 
+Position = Union[Dim, Value]
+"""A number, a formula of sizes, or a scalar that is computed at run time."""
+
+
 @dataclass
 class Range:
     """What a StridedSlice takes of one axis; None for an end that is left open."""
 
-    begin: Dim | None = None
-    end: Dim | None = None
+    begin: Position | None = None
+    end: Position | None = None
     step: int = 1
     single: bool = False
     #: the axis is reversed first
@@ -136,21 +143,26 @@ class Range:
 
     def turned(self) -> Range:
         """The same places of the reversed axis: position p there is -1 - p."""
-        begin, end = (None if p is None else -1 - p for p in (self.begin, self.end))
+        begin, end = (None if p is None else self._turned(p) for p in (self.begin, self.end))
         return Range(begin, end, self.step, reverse=True)
+
+    def _turned(self, p: Position) -> Dim:
+        if isinstance(p, Value):
+            raise Refused("positions that are computed at run time are supported with strides above 0")
+        return -1 - p
 
 
 @converts("StridedSlice")
 def strided_slice(c: Context, x: Value, begin: Value, end: Value, strides: Value) -> Value:
-    """All masks; positions constant or computed from sizes; constant strides."""
-    given = [c.sizes(begin, "begin"), c.sizes(end, "end"), c.sizes(strides, "strides")]
+    """All masks; constant strides; positions may be computed at run time."""
+    given = [c.elements(v, what) for v, what in ((begin, "begin"), (end, "end"), (strides, "strides"))]
     if len({len(g) for g in given}) != 1:
         raise Malformed(f"expected as many begins as ends and strides, found {[len(g) for g in given]}")
     ranges, layout = _dense(c, tensor(x).rank, *given)
     starts: list[Dim] = []
     stops: list[Dim] = []
     for r, size in zip(ranges, tensor(x).shape, strict=True):
-        start, stop = _single(r, size) if r.single else _bounds(r, size)
+        start, stop = _single(c, r, size) if r.single else _bounds(c, r, size)
         starts.append(start)
         stops.append(stop)
     backwards = tuple(i for i, r in enumerate(ranges) if r.reverse)
@@ -161,7 +173,7 @@ def strided_slice(c: Context, x: Value, begin: Value, end: Value, strides: Value
 
 
 def _dense(
-    c: Context, rank: int, begin: list[Dim], end: list[Dim], strides: list[Dim]
+    c: Context, rank: int, begin: list[Position], end: list[Position], strides: list[Position]
 ) -> tuple[list[Range], list[int | None]]:
     """A range for each axis of the operand; and the result's axes as those of the operand, None for new ones."""
     masks = {
@@ -187,9 +199,9 @@ def _dense(
     return ranges + [Range() for _ in range(rank - len(ranges))], layout
 
 
-def _range(bits: set[str], begin: Dim, end: Dim, step: Dim) -> Range:
+def _range(bits: set[str], begin: Position, end: Position, step: Position) -> Range:
     if not isinstance(step, int):
-        raise Refused("operand 'strides' depends on sizes that are known only at run time")
+        raise Refused("operand 'strides' is known only at run time")
     if step == 0:
         raise Malformed("expected strides other than 0")
     if "shrink_axis" in bits:
@@ -198,40 +210,59 @@ def _range(bits: set[str], begin: Dim, end: Dim, step: Dim) -> Range:
     return found if step > 0 else found.turned()
 
 
-def _single(r: Range, size: Dim) -> tuple[Dim, Dim]:
+def _single(c: Context, r: Range, size: Dim) -> tuple[Dim, Dim]:
     """The bounds of one position."""
-    at = _from_front(r.begin if r.begin is not None else 0, size)
+    at = _from_front(c, r.begin if r.begin is not None else 0, size)
     if any(isinstance(low, int) and low < 0 for low in (at, size - at - 1)):
         raise Malformed(f"expected a position within {size} elements, found {r.begin}")
     return at, at + 1
 
 
-def _from_front(position: Dim, size: Dim) -> Dim:
+def _from_front(c: Context, position: Position, size: Dim) -> Dim:
     """A position counted from the front; negative ones count from the end."""
-    if at_least(position, 0):
-        return position
-    if at_least(position * -1, 1):
-        return size + position
-    raise Refused(f"whether position {position} counts from the front or the end is known only at run time")
+    if isinstance(position, Value):
+        return c.define_size(_counted(c, position, c.dims([size], (), tensor(position).dtype)))
+    if _sign_is_known(position):
+        return position if at_least(position, 0) else size + position
+    return _from_front(c, c.dims([position], (), i64), size)
 
 
-def _bounds(r: Range, size: Dim) -> tuple[Dim, Dim]:
+def _sign_is_known(position: Dim) -> bool:
+    return at_least(position, 0) or at_least(position * -1, 1)
+
+
+def _counted(c: Context, position: Value, size: Value) -> Value:
+    """The same for scalars."""
+    is_negative = c.make(e.Less, position, c.scalar(0, tensor(position).dtype))
+    return c.make(e.Select, is_negative, c.make(e.Add, position, size), position)
+
+
+def _bounds(c: Context, r: Range, size: Dim) -> tuple[Dim, Dim]:
     """Start and stop as TensorFlow cuts them to size, the stop never before the start."""
-    start = 0 if r.begin is None else _clamp(r.begin, size)
+    start = 0 if r.begin is None else _clamp(c, r.begin, size)
     if r.end is None:
         return start, size
-    stop = _clamp(r.end, size)
+    stop = _clamp(c, r.end, size)
     begin = 0 if r.begin is None else r.begin
+    if isinstance(begin, Value) or isinstance(r.end, Value):
+        return start, dim_max(start, stop)
     same_side = at_least(begin, 0) == at_least(r.end, 0)
     if at_least(stop - start, 0) or (same_side and at_least(r.end - begin, 0)) or (start, r.end) == (0, -1):
         return start, stop
     return start, dim_max(start, stop)
 
 
-def _clamp(position: Dim, size: Dim) -> Dim:
+def _clamp(c: Context, position: Position, size: Dim) -> Dim:
     """A position cut to size. Where that makes a difference for an empty tensor alone, as in `x[1:]`, the
     formula stays simple, and the check at run time keeps empty tensors out."""
-    at = _from_front(position, size)
+    if not isinstance(position, Value) and not _sign_is_known(position):
+        position = c.dims([position], (), i64)
+    if isinstance(position, Value):
+        dtype = tensor(position).dtype
+        whole = c.dims([size], (), dtype)
+        at_front = c.make(e.Maximum, _counted(c, position, whole), c.scalar(0, dtype))
+        return c.define_size(c.make(e.Minimum, at_front, whole))
+    at = _from_front(c, position, size)
     if isinstance(size, Sym) and position in (1, -1):
         return at
     if not isinstance(at, Sym) and not isinstance(size, Sym):

@@ -156,14 +156,13 @@ def betainc(c: Context, p: Value, q: Value, x: Value) -> Value:
 
 @_formula("Polygamma")
 def polygamma(n: Term, x: Term) -> Term:
-    """Elementwise with broadcasting; computed in float64."""
-    k, y = n.to(f64), x.to(f64)
-    following = k + 1.0
-    size = following.op(Lgamma).op(a.Exp) * following.op(Zeta, y)
+    """Elementwise with broadcasting."""
+    following = n + 1.0
+    size = following.op(Lgamma).op(a.Exp) * following.op(Zeta, x)
     half = following * 0.5
     signed = half.eq(half.op(a.Floor)).where(size, -size)
-    value = k.eq(0.0).where(y.op(Digamma), signed)
-    return k.eq(k.op(a.Floor)).where(value, math.nan).to(x.dtype)
+    value = n.eq(0.0).where(x.op(Digamma), signed)
+    return n.eq(n.op(a.Floor)).where(value, math.nan)
 
 
 def _special(op: str, function: str) -> None:

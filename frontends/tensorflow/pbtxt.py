@@ -26,7 +26,7 @@ _STRING = rb"\"(?:[^\"\\\n]++|\\[^\n])*+\"|'(?:[^'\\\n]++|\\[^\n])*+'"
 _VALUE = rb"(?P<string>" + _STRING + rb")|(?P<scalar>-?[ \t]*+[\w.][\w.+-]*+)|(?P<open>[{<])"
 _NAME = rb"(?P<name>[A-Za-z_]\w*+|\[[\w./ -]++\])"
 _STATEMENT = re.compile(
-    _SPACE + rb"(?:" + _NAME + _SPACE + rb"(?::" + _SPACE + rb"(?:" + _VALUE + rb"|(?P<list>\[))|(?P<bare>[{<]))"
+    _SPACE + rb"(?:" + _NAME + _SPACE + rb"(?::" + _SPACE + rb"(?:" + _VALUE + rb"|(?P<list>\[))|(?P<bare>[{<])|(?P<messages>\[))"
     rb"|(?P<close>[}>])|(?P<end>\Z))"
 )  # fmt: skip
 _ELEMENT = re.compile(_SPACE + rb"(?:" + _VALUE + rb")")
@@ -111,7 +111,9 @@ class _Reader:
             return True
         name = match["name"].decode()
         known = None if top.fields is None else top.fields.get(name)
-        if kind == "list":
+        if kind in ("list", "messages"):
+            if kind == "messages" and known is not None and _is_scalar(known):
+                raise FormatError(f"expected ':' after field {shorten(name)}, found '['")
             if known is not None and not known.repeated:
                 raise FormatError(f"expected one value of field {shorten(name)}, found a list")
             top.listed, top.begun = name, False
@@ -193,7 +195,7 @@ class _Reader:
         """The beginning of a message."""
         if len(self.stack) > MOST_NESTED:
             raise FormatError(f"expected messages nested at most {MOST_NESTED} deep, found more")
-        if known is not None and (known.kind in WIRE or known.kind in ("string", "bytes")):
+        if known is not None and _is_scalar(known):
             raise FormatError(f"expected field {shorten(name)} as {_described(known)}, found a message")
         fields = None if known is None else fields_of(known.kind)
         self.stack.append(
@@ -219,11 +221,15 @@ class _Reader:
             self.at = match.end()
 
     def found(self) -> str:
-        rest = bytes(self.text[self.at : self.at + 40]).split(b"\n")[0]
+        rest = bytes(self.text[self.at : self.at + 40]).lstrip().split(b"\n")[0]
         return shorten(rest.decode("utf-8", "replace")) if rest else "the end of the line or text"
 
 
 _SPACE_ONLY = re.compile(_SPACE)
+
+
+def _is_scalar(known: FieldOf) -> bool:
+    return known.kind in WIRE or known.kind in ("string", "bytes")
 
 
 def _described(known: FieldOf) -> str:

@@ -105,7 +105,11 @@ def converts(*ops: str, outputs: Sequence[str] = (), lazy: bool = False) -> Call
 
 
 def register(
-    table: dict[str, Converter], function: Convert, ops: Sequence[str], outputs: tuple[str, ...] = (), lazy: bool = False
+    table: dict[str, Converter],
+    function: Convert,
+    ops: Sequence[str],
+    outputs: tuple[str, ...] = (),
+    lazy: bool = False,
 ) -> Convert:
     """Enters a converter into a table."""
     parameters = list(inspect.signature(function).parameters.values())[1:]

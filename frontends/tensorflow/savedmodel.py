@@ -15,7 +15,7 @@ from .flow import Flow
 from .graphdef import Node, collecting_later
 from .importer import Importer, check_batch
 from .metagraph import MetaGraph, SavedModel, Signature, TensorInfo, file_of, read_saved_model
-from .registry import Missing, load_converters
+from .registry import PLACEHOLDERS, Missing, load_converters
 from .report import Obstacles
 from .signature import Given, parse_inputs, parse_outputs
 from .surgery import Ref, split_ref, tensor_name
@@ -150,6 +150,10 @@ class _Import:
         if ref[0] not in self.nodes:
             raise FormatError(
                 f"{self.where}: {what} {shorten(name)}: expected its node {shorten(ref[0])}, found none"
+            )
+        if ref[1] and self.nodes[ref[0]].op in PLACEHOLDERS:
+            raise FormatError(
+                f"{self.where}: {what} {shorten(name)}: expected tensor {shorten(info.tensor)}, found a node of one output"
             )
         return ref
 

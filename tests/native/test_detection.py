@@ -33,7 +33,14 @@ def test_suppression(tmp_path, sigma):
     rng = np.random.default_rng(0)
     extra = [] if sigma is None else [sigma]
     types = [tensor(n, 4), tensor(n), *[tensor()] * (2 + len(extra))]
-    cases = ((30, 10, 0.3, 0.0), (30, 40, 0.7, -np.inf), (30, 9, 0.0, 0.9), (1, 1, 0.5, 0), (0, 3, 0.5, 0), (9, 0, 1, 0))
+    cases = (
+        (30, 10, 0.3, 0.0),
+        (30, 40, 0.7, -np.inf),
+        (30, 9, 0.0, 0.9),
+        (1, 1, 0.5, 0),
+        (0, 3, 0.5, 0),
+        (9, 0, 1, 0),
+    )
     for count, most, *limits in cases:
         module = graph(lambda b, *v, most=most: b.create(NonMaxSuppression, *v, most=most).results, types)
         inputs = [boxes(rng, count), scores(rng, count), *scalars(*limits, *extra)]
@@ -53,7 +60,7 @@ def test_combined_suppression(tmp_path, clip):
     rng = np.random.default_rng(2)
     for q, total, per_class in ((1, 7, 3), (3, 30, 50)):
         types = [tensor(n, k, q, 4), tensor(n, k, 3), tensor(), tensor()]
-        by = dict(per_class=per_class, total=total, clip=clip)
+        by = {"per_class": per_class, "total": total, "clip": clip}
         module = graph(lambda b, *v, by=by: b.create(CombinedNonMaxSuppression, *v, **by).results, types)
         for images, count in ((3, 15), (1, 1), (2, 0), (0, 4)):
             made = [boxes(rng, images, count, q), scores(rng, images, count, 3), *scalars(0.4, 0.1)]

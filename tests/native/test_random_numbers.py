@@ -31,7 +31,12 @@ def test_philox_known_answers():
     known = philox(0x299F31D0A4093822, pi[0], pi[1])[0]
     assert [hex(w) for w in known] == ["0xd16cfe09", "0x94fdcceb", "0x5001e420", "0x24126ea1"]
     zero = np.zeros(1, np.uint64)
-    assert [hex(w) for w in philox(0, zero, zero)[0]] == ["0x6627e8d5", "0xe169c58d", "0xbc57ac4c", "0x9b00dbd8"]
+    assert [hex(w) for w in philox(0, zero, zero)[0]] == [
+        "0x6627e8d5",
+        "0xe169c58d",
+        "0xbc57ac4c",
+        "0x9b00dbd8",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal", "truncated_normal"])
@@ -71,10 +76,14 @@ def test_keys_and_permutations(tmp_path):
     for dtype in (i32, i64, u64):
         for seed in ([1, 2], [-5, 77]):
             inputs = [np.array(seed).astype(dtype.numpy)]
-            check(graph(lambda b, s: b(RandomKey, s), [tensor(2, dtype=dtype)]), tmp_path, [{}], inputs=inputs)
+            check(
+                graph(lambda b, s: b(RandomKey, s), [tensor(2, dtype=dtype)]), tmp_path, [{}], inputs=inputs
+            )
     build = lambda b, state, x: b(RandomPermutation, state, size=n)  # noqa: E731
     for size in (0, 1, 2, 5, 6, 333):
-        check(graph(build, [STATE, tensor(n)]), tmp_path, [{}], inputs=[STATES[1], np.zeros(size, np.float32)])
+        check(
+            graph(build, [STATE, tensor(n)]), tmp_path, [{}], inputs=[STATES[1], np.zeros(size, np.float32)]
+        )
 
 
 @pytest.mark.parametrize("dtype", [f32, f64], ids=str)

@@ -19,19 +19,21 @@ X = (np.random.default_rng(0).normal(size=(40, 5)) * 3).astype(np.float32)
 @pytest.mark.parametrize("narrow", [False, True])
 @pytest.mark.parametrize("bits", [2, 8, 13, 16])
 def test_fake_quantisation(tensorflow, bits, narrow):
-    by = dict(num_bits=bits, narrow_range=narrow)
+    by = {"num_bits": bits, "narrow_range": narrow}
     for low, high in RANGES:
-        check_values(tensorflow, node(tensorflow, "FakeQuantWithMinMaxArgs", "inputs", min=low, max=high, **by), X)
-        ends = np.float32(low), np.float32(high)
+        check_values(
+            tensorflow, node(tensorflow, "FakeQuantWithMinMaxArgs", "inputs", min=low, max=high, **by), X
+        )
+        ends = [np.array(v, np.float32) for v in (low, high)]
         variables = node(tensorflow, "FakeQuantWithMinMaxVars", "inputs", "min", "max", **by)
-        check_values(tensorflow, variables, X, *map(np.asarray, ends))
-    ends = np.float32(RANGES).T.copy()
+        check_values(tensorflow, variables, X, *ends)
+    ends = np.array(RANGES, np.float32).T.copy()
     channels = node(tensorflow, "FakeQuantWithMinMaxVarsPerChannel", "inputs", "min", "max", **by)
     check_values(tensorflow, channels, X, *ends)
 
 
 def test_fake_quantisation_of_special_values(tensorflow):
-    x = np.float32([np.nan, np.inf, -np.inf, 0, -0.0, 0.3, 1e30])
+    x = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 0.3, 1e30], np.float32)
     variables = node(tensorflow, "FakeQuantWithMinMaxVars", "inputs", "min", "max")
     for low, high in ((-1, 1), (0, 0), (1, 1), (2, 1)):
         check_values(tensorflow, variables, x, np.array(low, np.float32), np.array(high, np.float32))
@@ -42,7 +44,7 @@ def test_fake_quantisation_of_special_values(tensorflow):
     list(itertools.product([True, False], [True, False], ["HALF_TO_EVEN", "HALF_UP"])),
 )
 def test_quantising_and_back(tensorflow, signed, narrow, mode):
-    by = dict(signed_input=signed, narrow_range=narrow)
+    by = {"signed_input": signed, "narrow_range": narrow}
     for bits, (dtype, (low, high)) in itertools.product((2, 8, 16), zip(["float32", "float64"] * 3, RANGES)):  # noqa: B905
         ends = np.array(low, dtype), np.array(high, dtype)
         for version in (2, 4):
@@ -55,7 +57,7 @@ def test_quantising_and_back(tensorflow, signed, narrow, mode):
 
 def test_quantising_and_back_along_an_axis(tensorflow):
     raw = tensorflow.raw_ops
-    low, high = np.float32(RANGES).T.copy()
+    low, high = np.array(RANGES, np.float32).T.copy()
     for given in (False, True):
         build = lambda x, a, b, given=given: raw.QuantizeAndDequantizeV3(  # noqa: E731
             input=x, input_min=a, input_max=b, num_bits=6, range_given=given, axis=1
@@ -75,7 +77,13 @@ def test_quantising(tensorflow, dtype):
 
         def build(x, a, b, mode=mode, rounding=rounding, narrow=narrow):
             made = tensorflow.raw_ops.QuantizeV2(
-                input=x, min_range=a, max_range=b, T=dtype, mode=mode, round_mode=rounding, narrow_range=narrow
+                input=x,
+                min_range=a,
+                max_range=b,
+                T=dtype,
+                mode=mode,
+                round_mode=rounding,
+                narrow_range=narrow,
             )
             return tensorflow.bitcast(made[0], PLAIN[dtype]), made[1], made[2]
 

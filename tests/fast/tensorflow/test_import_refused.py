@@ -111,7 +111,7 @@ REFUSED = {
         node("y", "SpaceToDepth", "x", block_size=2, data_format="NCHW_VECT_C"),
         "data format 'NCHW_VECT_C' is not supported",
     ),
-    "windows over channels": (
+    "patches over channels": (
         placeholder("x", None, 2, 2, 2),
         node("y", "ExtractImagePatches", "x", ksizes=[1, 1, 1, 2], strides=[1] * 4, rates=[1] * 4, padding="SAME"),
         "windows over the batch or the channels are not supported",
