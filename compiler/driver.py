@@ -28,11 +28,13 @@ from .ir.printer import Printer
 from .kernels.form_kernels import FormKernels, has_kernel
 from .kernels.lower_loops import LowerLoops
 from .kernels.plan_memory import PlanMemory
+from .ops.constant import Constant
 from .options import CompileOptions
 from .passes.pipelines import GRAPH_PASSES
 from .target import Target, resolve_target
 
 VERSION = "0.1.0"
+MOST_REPEATED = 256 << 20  # bytes of constants whose elements are all one
 
 
 @dataclass
@@ -79,7 +81,11 @@ def default_pipeline(precise: bool = False) -> tuple[Pass, ...]:
 
 def pass_manager(options: CompileOptions, observers: Sequence[Observer] = ()) -> PassManager:
     """The pipeline that the options ask for."""
-    pipeline = parse_pipeline(options.pipeline) if options.pipeline is not None else default_pipeline(options.precise)
+    pipeline = (
+        parse_pipeline(options.pipeline)
+        if options.pipeline is not None
+        else default_pipeline(options.precise)
+    )
     return PassManager(pipeline, tuple(observers), options.stop_after, options.skip_pass)
 
 
@@ -116,6 +122,20 @@ def check_complete(pipeline: Sequence[Pass], module: Op) -> None:
         )
 
 
+def check_constants(module: Op) -> None:
+    """Raises UnsupportedError where constants that repeat one value would fill a library: in the model they
+    cost nothing, whatever their size."""
+    repeated = [op for op in module.walk() if isinstance(op, Constant) and not any(op.value.array.strides)]
+    total = sum(op.value.array.nbytes for op in repeated)
+    if total > MOST_REPEATED:
+        largest = max(repeated, key=lambda op: op.value.array.nbytes)
+        raise UnsupportedError(
+            f"expected constants of one repeated value to fill at most {MOST_REPEATED >> 20} MB, found "
+            f"{total >> 20} MB, the largest in {largest.location}: {largest.value.type}",
+            ["Const"],
+        )
+
+
 def write_reproducer(original: Op, before: Sequence[Pass], failing: Pass, target: Target) -> str:
     """Runs the passes before the failing one again on the original and writes what it then saw, with the
     command that shows the failure."""
@@ -149,6 +169,7 @@ def compile_module(
     step = Steps(tell)
     pipeline = pass_manager(options).plan()
     check_complete(pipeline, module)
+    check_constants(module)
     own, dump = observers_for(options)
     with step("passes"):
         context = run_passes(module, options, target, [*own, *observers])

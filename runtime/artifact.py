@@ -61,7 +61,9 @@ def manifest_of(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ArtifactError(f"the manifest of {os.fspath(path)!r} is damaged: it lacks {', '.join(missing)}")
     wrong = next((key for key, form in _FORM.items() if not _fits(manifest[key], form)), None)
     if wrong is not None:
-        raise ArtifactError(f"the manifest of {os.fspath(path)!r} is damaged: its {wrong} are not what they should be")
+        raise ArtifactError(
+            f"the manifest of {os.fspath(path)!r} is damaged: its {wrong} are not what they should be"
+        )
     return manifest
 
 
@@ -72,7 +74,9 @@ def _fits(value: Any, form: Any) -> bool:
         return isinstance(value, list) and all(_fits(v, inner) for v in cast("list[Any]", value))
     if isinstance(form, dict):
         rows = cast("dict[str, Any]", form)
-        return isinstance(value, dict) and all(key in value and _fits(value[key], f) for key, f in rows.items())
+        return isinstance(value, dict) and all(
+            key in value and _fits(value[key], f) for key, f in rows.items()
+        )
     return isinstance(value, form) and not isinstance(value, bool)
 
 

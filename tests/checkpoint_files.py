@@ -128,7 +128,7 @@ def read_entries(data: bytes) -> list[tuple[bytes, bytes]]:
         out, key, at = [], b"", offset
         while at < end:
             shared, own, at = handle(at)
-            length, _, after = handle(at)
+            length = handle(at)[0]
             at += len(varint(length))
             key = key[:shared] + data[at : at + own]
             out.append((key, at + own, length))

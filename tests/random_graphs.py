@@ -35,7 +35,7 @@ SIDES = (1, 1, 2, 3, 4, 5, 7, 8, 13, 16, 17, 31, 32, 33, 40, 64, 67)
 MOST_ELEMENTS = 1 << 14
 #: how far roundings may move a result, to the largest one, for it to be used; the law allows 1e-5
 STEADY = 2e-6
-SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 1e-40, -1e-40, 1e-30, 3e38, -3e38, np.inf, -np.inf, np.nan)
+SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 1e-30, -1e-30, 3e38, -3e38, np.inf, -np.inf, np.nan)
 
 #: how a result comes to differ between two right evaluations
 EXACT = "exact"  # it does not
@@ -263,6 +263,8 @@ class Draw:
             raise Rejected
         (want,) = evaluate(op, [i.arrays[k] for i in operands], env)
         (other,) = evaluate(op, [i.noisy[k] for i in operands], env)
+        if t.dtype.is_float and np.any((want != 0) & (np.abs(want) < np.finfo(want.dtype).tiny)):
+            raise Rejected  # compiled code flushes denormals to zero, as TensorFlow's does
         if t.dtype.is_float and noise != EXACT:
             other = self._noise(op, [i.noisy[k] for i in operands], env, other, noise, signs)
         return want, other

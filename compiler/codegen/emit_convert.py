@@ -25,7 +25,9 @@ class Lanes:
         return f"splat ({scalar} {value})" if self.width else str(value)
 
     def op(self, name: str, scalar: str, a: str, b: str | int) -> str:
-        return self.e.emit(f"{name} {self.kind(scalar)} {a}, {self.c(scalar, b) if isinstance(b, int) else b}")
+        return self.e.emit(
+            f"{name} {self.kind(scalar)} {a}, {self.c(scalar, b) if isinstance(b, int) else b}"
+        )
 
     def to(self, name: str, have: str, a: str, want: str) -> str:
         return self.e.emit(f"{name} {self.kind(have)} {a} to {self.kind(want)}")
@@ -108,19 +110,96 @@ def to_unsigned(e: EmitterBase, dtype: DType, to: DType, width: int, a: str) -> 
 
 
 def float_remainder(e: EmitterBase, dtype: DType, width: int, x: str, y: str) -> str:
-    """x - trunc(x / y) * y, exact, with the sign of x; number by number."""
+    """x - trunc(x / y) * y, exact, with the sign of x."""
     scalar = llvm_scalar(dtype)
-    name = f"@nw.remainder.{dtype.name}"
-    e.declare(name, _remainder_text(name, dtype == f32, e.target.cpu))
+    one = f"@nw.remainder.{dtype.name}"
+    e.declare(one, _remainder_text(one, dtype == f32, e.target.cpu))
     e.declare("@llvm.ctlz.i64", "declare i64 @llvm.ctlz.i64(i64, i1)")
     if not width:
-        return e.emit(f"call {scalar} {name}({scalar} {x}, {scalar} {y})")
+        return e.emit(f"call {scalar} {one}({scalar} {x}, {scalar} {y})")
+    if dtype != f32 and e.target.vector_bytes <= 16:
+        return _lane_by_lane(e, scalar, width, one, x, y)
+    name, kind = f"@nw.remainder.v{width}{dtype.name}", f"<{width} x {scalar}>"
+    if name not in e.declared:
+        e.declare(name, _vector_text(e, name, one, dtype, width))
+    return e.emit(f"call {kind} {name}({kind} {x}, {kind} {y})")
+
+
+def _lane_by_lane(e: EmitterBase, scalar: str, width: int, one: str, x: str, y: str) -> str:
     kind, out = f"<{width} x {scalar}>", "poison"
     for lane in range(width):
         p, q = (e.emit(f"extractelement {kind} {v}, i64 {lane}") for v in (x, y))
-        r = e.emit(f"call {scalar} {name}({scalar} {p}, {scalar} {q})")
+        r = e.emit(f"call {scalar} {one}({scalar} {p}, {scalar} {q})")
         out = e.emit(f"insertelement {kind} {out}, {scalar} {r}, i64 {lane}")
     return out
+
+
+def _vector_text(e: EmitterBase, name: str, one: str, dtype: DType, width: int) -> str:
+    """Vectors whose quotients are of moderate size at once, others number by number.
+
+    The quotient of float32 numbers is cut off and multiplied back in float64, where that is exact; of float64 by a
+    fused multiply-add, where there is one. Division may have rounded up to a whole number: then the rest has the
+    wrong sign, and is one divisor short.
+    """
+    single = dtype == f32
+    scalar = llvm_scalar(dtype)
+    kind, wide, flags = (f"<{width} x {t}>" for t in (scalar, "double", "i1"))
+    for call in ("fabs", "copysign", *(() if single else ("trunc", "fma"))):
+        count = {"fabs": 1, "trunc": 1, "copysign": 2, "fma": 3}[call]
+        full = f"@llvm.{call}.v{width}f64"
+        e.declare(full, f"declare {wide} {full}({', '.join([wide] * count)})")
+    every = f"@llvm.vector.reduce.and.v{width}i1"
+    e.declare(every, f"declare i1 {every}({flags})")
+    widen = "  %{0}d = fpext {1} %{0} to {2}" if single else "  %{0}d = fadd {2} %{0}, splat (double -0.0)"
+    most = "0x41C0000000000000" if single else "0x4330000000000000"  # 2^29, 2^52
+    if single:
+        whole = f"""  %n = fptosi {wide} %some to <{width} x i32>
+  %q = sitofp <{width} x i32> %n to {wide}
+  %back = fmul {wide} %q, %yd
+  %r = fsub {wide} %xd, %back"""
+        end = f"  %fast = fptrunc {wide} %signed to {kind}"
+    else:
+        whole = f"""  %q = call {wide} @llvm.trunc.v{width}f64({wide} %some)
+  %minus = fneg {wide} %q
+  %r = call {wide} @llvm.fma.v{width}f64({wide} %minus, {wide} %yd, {wide} %xd)"""
+        end = f"  %fast = fadd {wide} %signed, splat (double -0.0)"
+    return f"""define internal {kind} {name}({kind} %x, {kind} %y) nounwind "target-cpu"="{e.target.cpu}" {{
+entry:
+{widen.format("x", kind, wide)}
+{widen.format("y", kind, wide)}
+  %q0 = fdiv {wide} %xd, %yd
+  %aq = call {wide} @llvm.fabs.v{width}f64({wide} %q0)
+  %ay = call {wide} @llvm.fabs.v{width}f64({wide} %yd)
+  %small = fcmp olt {wide} %aq, splat (double {most})
+  %finite = fcmp olt {wide} %ay, splat (double 0x7FF0000000000000)
+  %easy = and {flags} %small, %finite
+  %all = call i1 {every}({flags} %easy)
+  br i1 %all, label %fast.path, label %loop
+fast.path:
+  %some = select {flags} %easy, {wide} %q0, {wide} zeroinitializer
+{whole}
+  %step = call {wide} @llvm.copysign.v{width}f64({wide} %ay, {wide} %xd)
+  %more = fadd {wide} %r, %step
+  %side = call {wide} @llvm.copysign.v{width}f64({wide} splat (double 1.0), {wide} %xd)
+  %turned = fmul {wide} %r, %side
+  %short = fcmp olt {wide} %turned, zeroinitializer
+  %rest = select {flags} %short, {wide} %more, {wide} %r
+  %signed = call {wide} @llvm.copysign.v{width}f64({wide} %rest, {wide} %xd)
+{end}
+  ret {kind} %fast
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %acc = phi {kind} [ zeroinitializer, %entry ], [ %new, %loop ]
+  %p = extractelement {kind} %x, i64 %i
+  %d = extractelement {kind} %y, i64 %i
+  %m = call {scalar} {one}({scalar} %p, {scalar} %d)
+  %new = insertelement {kind} %acc, {scalar} %m, i64 %i
+  %next = add i64 %i, 1
+  %done = icmp eq i64 %next, {width}
+  br i1 %done, label %end, label %loop
+end:
+  ret {kind} %new
+}}"""
 
 
 def _remainder_text(name: str, single: bool, cpu: str) -> str:

@@ -25,6 +25,9 @@ POINTS = tuple(Fraction(n, 4) for n in (0, 3, -3, 6, -6))
 #: for F(2, 3), whose transforms then are sums and differences alone
 SMALL_POINTS = (Fraction(0), Fraction(1), Fraction(-1))
 
+#: numbers of a filter that are transformed at a time
+_CHUNK = 4096
+
 Matrix = tuple[tuple[Fraction, ...], ...]
 
 
@@ -44,9 +47,14 @@ class Transform:
 
     def transformed(self, w: Array) -> Array:
         """A filter [r, r, C, K] as [a * a, C, K], rounded once."""
-        g = np.array(self.weights, np.float64)
-        u = np.einsum("ai,bj,ijck->abck", g, g, w.astype(np.float64), optimize=True)
-        return u.reshape(self.size**2, *w.shape[2:]).astype(w.dtype)
+        g, a, r = np.array(self.weights, np.float64), self.size, self.r
+        flat = w.reshape(r, r, -1)
+        out = np.empty((a, a, flat.shape[2]), w.dtype)
+        for at in range(0, flat.shape[2], _CHUNK):  # what stays in cache
+            part = flat[:, :, at : at + _CHUNK].astype(np.float64)
+            rows = g @ part.reshape(r, -1)
+            out[:, :, at : at + _CHUNK] = g @ rows.reshape(a, r, -1)
+        return out.reshape(a * a, *w.shape[2:])
 
 
 def _times(polynomial: list[Fraction], root: Fraction) -> list[Fraction]:

@@ -19,8 +19,10 @@ from .location import UNKNOWN, Location
 from .types import FunctionType, IndexType, MemRefType, ScalarType, TensorType, Type, VectorType
 
 _SHAPED = re.compile(
-    r"((?:(?:\d+|\?)x)*)([a-z]\w*)(?:,\s*strided<\[([^\]]*)\](?:,\s*offset:\s*([\d?]+))?>)?\Z"
+    r"((?:(?:\d+|\?)x)*)([a-z]\w*)(?:,\s*strided<\[([^\]]*)\](?:,\s*offset:\s*(\d+|\?))?>)?\Z"
 )
+_STRIDES = re.compile(r"(?:\s*(?:-?\d+|\?)\s*,)*\s*(?:-?\d+|\?)?\s*")
+_MOST_DIMENSIONS = 64
 
 
 _ESCAPE = re.compile(rb"\\(?:([0-9A-Fa-f]{2})|([\"\\nt])|)")
@@ -70,6 +72,8 @@ class AttributeParser(Lexer):
         m = _SHAPED.match(self.raw_until_balanced()[1:-1].strip())
         if m is None or m.group(2) not in BY_NAME:
             raise self.error(f"expected the shape and element type of a {kind}", start)
+        if re.search(r"\d{20}", m.group()) or m.group(1).count("x") > _MOST_DIMENSIONS:
+            raise self.error(f"expected the sizes of a {kind}, found too large numbers or too many", start)
         shape = tuple(_dim(d) for d in m.group(1).split("x")[:-1])
         dtype = BY_NAME[m.group(2)]
         if kind == "tensor":
@@ -78,6 +82,8 @@ class AttributeParser(Lexer):
             return VectorType(tuple(d for d in shape if isinstance(d, int)), dtype)
         if m.group(3) is None:
             return MemRefType(shape, dtype)
+        if not _STRIDES.fullmatch(m.group(3)):
+            raise self.error(f"expected strides as numbers or '?', found {m.group(3)[:100]!r}", start)
         strides = tuple(_dim(s.strip()) for s in m.group(3).split(",") if s.strip())
         return MemRefType(shape, dtype, strides, _dim(m.group(4) or "0"))
 

@@ -261,12 +261,16 @@ def evaluate_dim(d: Dim, env: Mapping[str, int]) -> int:
     return v
 
 
+_MOST_TEXT, _MOST_NESTED, _MOST_TERMS = 4000, 50, 2000
 _TOKEN = re.compile(r"\s*(\d+|[A-Za-z_][\w.]*|\S)")
 
 
 class _DimParser:
     def __init__(self, text: str) -> None:
+        if len(text) > _MOST_TEXT or re.search(r"\d{20}", text):
+            raise ParseError(f"expected a dimension, found too long a formula: {text[:60]!r}…")
         self.text = text
+        self.depth = 0
         self.tokens = _TOKEN.findall(text)
         self.pos = 0
 
@@ -283,6 +287,15 @@ class _DimParser:
         return got
 
     def factor(self) -> Dim:
+        self.depth += 1
+        if self.depth > _MOST_NESTED:
+            raise ParseError(f"expected a dimension, found brackets nested too deep: {self.text[:60]!r}…")
+        try:
+            return self._factor()
+        finally:
+            self.depth -= 1
+
+    def _factor(self) -> Dim:
         t = self.take()
         if t == "-":
             return self.factor() * -1
@@ -307,7 +320,10 @@ class _DimParser:
         v = self.factor()
         while self.peek() == "*":
             self.take()
-            v = v * self.factor()
+            w = self.factor()
+            if len(_terms(v)) * len(_terms(w)) > _MOST_TERMS:
+                raise ParseError(f"expected a dimension, found too large a polynomial: {self.text[:60]!r}…")
+            v = v * w
         return v
 
     def total(self) -> Dim:

@@ -27,6 +27,8 @@ _TOKEN = re.compile(
 
 _SHOWN = 160  # characters before and after the place of an error
 _MOST_MESSAGE = 600
+_NUMBERS = ("int", "float", "dims")
+_MOST_DIGITS = 400  # more than any finite number has
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Lexer:
             if m is None:
                 raise self.error(f"unexpected character {self.text[self.pos]!r}", self.pos)
             start, self.pos = self.pos, m.end()
+            if m.lastgroup in _NUMBERS and self.pos - start > _MOST_DIGITS:
+                raise self.error(
+                    f"expected a number of at most {_MOST_DIGITS} digits, found a longer one", start
+                )
             if m.lastgroup != "skip":
                 return Token(str(m.lastgroup), m.group(), start)
         return Token("end", "", len(self.text))

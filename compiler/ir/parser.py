@@ -21,6 +21,8 @@ DIMS = "graph.dims"
 class Parser(AttributeParser):
     """Parses one module. Values must be defined before they are used."""
 
+    most_results = 10_000  # of one op
+
     def __init__(
         self, text: str, filename: str = "<text>", resources: Mapping[str, Array] | None = None
     ) -> None:
@@ -102,6 +104,8 @@ class Parser(AttributeParser):
             name = self.take().text[1:]
             if self.accept(":"):
                 count = int(self.expect_kind("int", "the number of results").text)
+                if count > self.most_results:
+                    raise self.error(f"expected at most {self.most_results} results of an op, found {count}")
                 names += [f"{name}#{i}" for i in range(count)]
             else:
                 names.append(name)

@@ -46,7 +46,9 @@ class _Lowering:
         b = self.b
         outer, _, inner = self.shape
         if inner == 1:
-            x = b.reinterpret(b.inputs[0], self.shape[:2], MemRefType(self.shape[:2], self.dtype).element_strides)
+            x = b.reinterpret(
+                b.inputs[0], self.shape[:2], MemRefType(self.shape[:2], self.dtype).element_strides
+            )
             y = b.reinterpret(b.outputs[0], (outer,), (1,))
             with b.loop(b.lo, b.hi) as unit:
                 b.put(self._along(x, unit.iv), y, unit.iv)

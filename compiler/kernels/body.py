@@ -7,7 +7,7 @@ from typing import Any
 
 from ...runtime.abi import STATUS
 from ...runtime.errors import UnsupportedError
-from ...runtime.spec import DType, boolean, f32, f64, i16, i32, i64, u32, u64
+from ...runtime.spec import DType, boolean, f32, f64, i16, i32, i64, u32
 from ..ir.core import Block, Op, Value
 from ..ir.types import VectorType
 from ..ops.base import GraphOp, tensor
@@ -149,10 +149,14 @@ class LoopScalars:
         if to == boolean:
             return self.compare("ne", x, self.c(0, x))
         if have.is_float and to.is_integer and to.size < 4:
-            bounds = (0, 2**to.bits - 1) if to.kind == "u" else (-(2 ** (to.bits - 1)), 2 ** (to.bits - 1) - 1)
+            bounds = (
+                (0, 2**to.bits - 1) if to.kind == "u" else (-(2 ** (to.bits - 1)), 2 ** (to.bits - 1) - 1)
+            )
             whole = self._convert("fptosi", x, i32)
             whole = self.b(arith.INTEGER["maxsi"], whole, self.c(bounds[0], whole))
-            return self._convert("trunci", self.b(arith.INTEGER["minsi"], whole, self.c(bounds[1], whole)), to)
+            return self._convert(
+                "trunci", self.b(arith.INTEGER["minsi"], whole, self.c(bounds[1], whole)), to
+            )
         return self._convert(_conversion(have, to), x, to)
 
     def bitcast(self, x: Any, to: DType) -> Any:

@@ -67,7 +67,7 @@ def form_elimination(f: Former, group: Group) -> None:
 def form_triangular(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, TriangularSolve):
-        _call(f, op, "triangular_solve", lower=op.lower)
+        _call(f, op, "triangular_solve", lower=not op.upper)
     elif isinstance(op, Cholesky):
         _call(f, op, "cholesky")
 

@@ -46,7 +46,7 @@ def form_matmul(f: Former, group: Group) -> None:
         xt, yt = memref(x), memref(y)
     m, n = yt.shape[-2:]
     k = xt.shape[-2 if transpose_x else -1]
-    tile, block = choose_matmul(f.target, m, number(n), number(k), yt.dtype.size)
+    tile, block = choose_matmul(f.target, m, number(n), number(k), xt.dtype.size)
     groups = ceildiv(n, tile[1] * f.target.lanes)
     rows = min(number(m, block), block)
     f.call(
@@ -71,11 +71,13 @@ def _rows_by_vector(f: Former, group: Group, op: MatMul, rows: Value, vector: Va
     if axis == -2 and tensor(vector).rank == 2 and memref(y).rank > 2 and extras_flat(group):
         count = product(memref(y).shape[:-1])
         a, y = f.reshaped(a, (count, depth)), f.reshaped(y, (count, 1))
-    shape = memref(y).shape
+    shape, dtype = memref(y).shape, memref(a).dtype
+    # sums wait for the steps that follow in the result's own memory, unless those change the data type
+    sums = [] if memref(y).dtype == dtype else [f.alloc(shape, dtype)]
     f.call(
         "matvec",
         [a, v],
-        [y],
+        [y, *sums],
         product(shape[:-2]) * ceildiv(shape[axis], matvec.BLOCK),
         {"axis": axis},
         group=group,

@@ -110,4 +110,6 @@ def form_bincount(f: Former, group: Group) -> None:
     buffers = [f.reshaped(f.buffer(v), shape) for v in op.operands]
     y = f.reshaped(f.result(op.result), (shape[0], op.size))
     params = {"binary": op.binary, "dtype": op.dtype, "numbers": t.dtype, "error": True}
-    f.call("bincount", buffers, [y], shape[0], params, unit_cost=(0, 8192), cost_of=[op], location=op.location)
+    f.call(
+        "bincount", buffers, [y], shape[0], params, unit_cost=(0, 8192), cost_of=[op], location=op.location
+    )

@@ -24,7 +24,7 @@ TOGETHER = 4
 
 @lowers("matvec")
 def lower_matvec(kernel: Kernel, target: Target) -> FuncOp:
-    """`(a, v, extras…, y, symbols…, lo, hi)` with a[batch…, R, K] and v[batch…, K]; R is y's axis params["axis"], of
+    """`(a, v, extras…, y, sums?, symbols…, lo, hi)` with a[batch…, R, K] and v[batch…, K]; R is y's axis params["axis"], of
     its last two, and the other one is 1. A unit is a block of rows."""
     return _MatVec(kernel, target).function()
 
@@ -33,6 +33,7 @@ class _MatVec:
     def __init__(self, kernel: Kernel, target: Target) -> None:
         b = self.b = KernelBuilder(kernel)
         self.a, self.v, self.y = b.inputs[0], b.inputs[1], b.outputs[0]
+        self.sums = b.outputs[-1]
         self.shape = mem.memref(self.y).shape
         self.axis: int = kernel.params["axis"]
         self.rows = b.dim(self.shape[self.axis])
@@ -89,13 +90,13 @@ class _MatVec:
             tail.yielded = (step(tail.iv, tail.carried[0], False),)
         for i in range(count):
             line = b(mem.VectorExtract, tail.results[0], position=(i,))
-            b.store(b(mem.Reduction, line, kind="add"), self.y, *self._where(lead, b.add(row, i)))
+            b.store(b(mem.Reduction, line, kind="add"), self.sums, *self._where(lead, b.add(row, i)))
 
     def _finish(self, lead: list[Index], row: Index) -> None:
         """The steps that follow, on a vector of results; blocks begin at multiples of it."""
         b, rank = self.b, len(self.shape)
         where, axes, shape = self._where(lead, row), (rank + self.axis,), (self._step(),)
-        value = b.read(self.y, where, shape, axes, False)
+        value = b.read(self.sums, where, shape, axes, False)
         b.write(b.apply(2, value, where, shape, axes, False), self.y, where, axes, False)
 
 

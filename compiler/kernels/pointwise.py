@@ -83,8 +83,8 @@ def merged_walk(out: MemRefType, inputs: tuple[MemRefType, ...]) -> Walk:
         sizes = [1]
         merged = [[1], *([0 if t.size == 1 else 1] for t in inputs)]
         direct = merged
-    every = (tuple(tuple(m) for m in columns) for columns in (merged, direct))
-    return Walk(tuple(sizes), *every, tuple(unproved))
+    strides, equal = (tuple(tuple(m) for m in columns) for columns in (merged, direct))
+    return Walk(tuple(sizes), strides, equal, tuple(unproved))
 
 
 def units(out: MemRefType, inputs: tuple[MemRefType, ...]) -> tuple[Dim, int]:

@@ -105,7 +105,11 @@ def lower_bincount(kernel: Kernel, target: Target) -> FuncOp:
                     b.report(STATUS["INDEX"])
             at = b.index(raw)
             with b.when(b.compare("ult", at, size)):
-                one = b.c(1, dtype) if len(b.inputs) == 1 or p["binary"] else b.get(b.inputs[1], dtype, row.iv, i.iv)
+                one = (
+                    b.c(1, dtype)
+                    if len(b.inputs) == 1 or p["binary"]
+                    else b.get(b.inputs[1], dtype, row.iv, i.iv)
+                )
                 total = one if p["binary"] else b.get(b.outputs[0], dtype, row.iv, at) + one
                 b.put(total, b.outputs[0], row.iv, at)
     return b.finish()

@@ -61,9 +61,10 @@ class GraphOp(DefinedOp, name="", traits={"pure"}):
 def flushed(x: Array) -> Array:
     """Denormals of float32 and float64 as zeros of their sign: compiled code runs with FTZ and DAZ, as
     TensorFlow's kernels do. Evaluations use it where the difference shows: comparisons, quotients, products."""
-    if not isinstance(x, (np.ndarray, np.generic)) or x.dtype.kind != "f" or x.dtype.itemsize < 4:
+    dtype: Any = getattr(x, "dtype", None)
+    if dtype is None or dtype.kind != "f" or dtype.itemsize < 4:
         return x  # sizes, too, which are symbols
-    return np.where(np.abs(x) < np.finfo(x.dtype).tiny, np.copysign(np.zeros((), x.dtype), x), x)
+    return np.where(np.abs(x) < np.finfo(dtype).tiny, np.copysign(np.zeros((), x.dtype), x), x)
 
 
 def tensor(v: Value) -> TensorType:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ...runtime.spec import f64, i32, i64
 from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Union
+from typing import Union
 
 import numpy as np
 
@@ -23,13 +23,11 @@ def _hsv(x: Array) -> tuple[Array, Array, Array]:
     """Hue in turns, saturation and value of pixels in red, green and blue."""
     r, g, b = x[..., 0], x[..., 1], x[..., 2]
     top, span = x.max(-1), x.max(-1) - x.min(-1)
-    one: Any = x.dtype.type(1)
-    saturation = np.where(top > 0, span / np.where(top > 0, top, one), one * 0)
-    norm = one / (6 * np.where(span > 0, span, one))
-    hue = np.where(
-        r == top, norm * (g - b), np.where(g == top, norm * (b - r) + one / 3, norm * (r - g) + one * 2 / 3)
-    )
-    hue = np.where(span > 0, hue, one * 0)
+    zero, one = np.zeros((), x.dtype), np.ones((), x.dtype)
+    saturation: Array = np.where(top > 0, span / np.where(top > 0, top, one), zero)
+    norm: Array = one / (6 * np.where(span > 0, span, one))
+    behind: Array = np.where(g == top, norm * (b - r) + one / 3, norm * (r - g) + one * 2 / 3)
+    hue: Array = np.where(span > 0, np.where(r == top, norm * (g - b), behind), zero)
     return np.where(hue < 0, hue + one, hue), saturation, top
 
 

@@ -126,7 +126,10 @@ class Inverse(GraphOp, name="graph.inverse"):
         return (matrix_type(self),)
 
     def evaluate(self, *arrays: Array) -> tuple[Array, ...]:
-        return each(lambda a: solve(a, np.eye(len(a), dtype=a.dtype)), *arrays)
+        def one(a: Array) -> tuple[Array]:
+            return solve(a, np.eye(len(a), dtype=a.dtype))
+
+        return each(one, *arrays)
 
 
 class Solve(GraphOp, name="graph.solve"):
@@ -165,18 +168,21 @@ class Determinant(GraphOp, name="graph.determinant"):
 
 
 class TriangularSolve(GraphOp, name="graph.triangular_solve"):
-    """The z with x·z = y for triangular x; the other triangle of x is not read. Zeros on the diagonal give
+    """The z with x·z = y for lower or upper triangular x; its other triangle is not read. Zeros on the diagonal give
     infinities and NaN."""
 
     x = Operand()
     y = Operand()
-    lower = Attr(bool, default=True)
+    upper = Attr(bool, default=False)
 
     def infer(self) -> tuple[Type, ...]:
         return (right_sides(self),)
 
     def evaluate(self, *arrays: Array) -> tuple[Array, ...]:
-        return each(lambda a, y: (substitute(a, y, self.lower),), *arrays)
+        def one(a: Array, y: Array) -> tuple[Array]:
+            return (substitute(a, y, not self.upper),)
+
+        return each(one, *arrays)
 
 
 class Cholesky(GraphOp, name="graph.cholesky"):
@@ -199,7 +205,8 @@ def _cholesky(a: Array) -> tuple[Array]:
             y[i, j] = (a[i, j] - y[i, :j] @ y[j, :j]) / y[j, j]
         rest = a[i, i] - y[i, :i] @ y[i, :i]
         if rest <= 0:
-            return (np.where(np.tri(len(a), dtype=bool), a.dtype.type(np.nan), a.dtype.type(0)),)
+            y[np.tri(len(a), dtype=bool)] = np.nan
+            return (y,)
         y[i, i] = np.sqrt(rest)
     return (y,)
 
@@ -219,7 +226,12 @@ class Qr(GraphOp, name="graph.qr"):
 
     def evaluate(self, *arrays: Array) -> tuple[Array, ...]:
         mode = "complete" if self.full_matrices else "reduced"
-        return each(lambda a: tuple(np.linalg.qr(a, mode)), *arrays)
+
+        def one(a: Array) -> tuple[Array, ...]:
+            q, r = np.linalg.qr(a, mode)
+            return q, r
+
+        return each(one, *arrays)
 
 
 class Svd(GraphOp, name="graph.svd"):
@@ -270,4 +282,3 @@ class SelfAdjointEig(GraphOp, name="graph.self_adjoint_eig"):
             return (e, v) if self.compute_v else (e,)
 
         return each(one, *arrays)
-

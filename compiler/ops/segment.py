@@ -70,7 +70,6 @@ class SegmentReduce(GraphOp, name="graph.segment_reduce", traits={"symbolic"}):
         return int(np.iinfo(dtype).min if self.kind == "max" else np.iinfo(dtype).max)
 
 
-
 def combined(kind: str, total: Array, x: Array) -> Array:
     """A segment with one more row."""
     if kind == "sum":
@@ -99,7 +98,9 @@ class Bincount(GraphOp, name="graph.bincount", traits={"symbolic"}):
             raise shape_error(self, f"expected rank 1 or 2, received {dims_text(t.shape)}")
         for w in self.weights:
             if tensor(w).rank != t.rank or tensor(w).dtype != self.dtype:
-                raise shape_error(self, f"expected weights for {t} as {self.dtype.tf_name}, received {tensor(w)}")
+                raise shape_error(
+                    self, f"expected weights for {t} as {self.dtype.tf_name}, received {tensor(w)}"
+                )
             for a, b in zip(t.shape, tensor(w).shape, strict=True):
                 require_equal(self, a, b)
         shape: tuple[Dim, ...] = (*t.shape[:-1], self.size)
@@ -111,8 +112,18 @@ class Bincount(GraphOp, name="graph.bincount", traits={"symbolic"}):
             raise IndexError("a number to count is negative")
         size = evaluate_dim(self.size, env)
         rows = x.reshape(-1, x.shape[-1]) if x.size else x.reshape(int(np.prod(x.shape[:-1])), 0)
-        dtype = arrays[1].dtype if len(arrays) > 1 else np.dtype(np.float32) if self.dtype.is_half else self.dtype.numpy
-        weights = arrays[1].reshape(rows.shape) if len(arrays) > 1 and not self.binary else np.ones(rows.shape, dtype)
+        dtype = (
+            arrays[1].dtype
+            if len(arrays) > 1
+            else np.dtype(np.float32)
+            if self.dtype.is_half
+            else self.dtype.numpy
+        )
+        weights = (
+            arrays[1].reshape(rows.shape)
+            if len(arrays) > 1 and not self.binary
+            else np.ones(rows.shape, dtype)
+        )
         y = np.zeros((len(rows), size), dtype)
         for row, w, out in zip(rows, weights, y, strict=True):
             for value, one in zip(row, w, strict=True):

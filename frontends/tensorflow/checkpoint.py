@@ -162,7 +162,9 @@ class Checkpoint:
         shard = self._shards[entry.shard]
         end = entry.offset + size
         if end > len(shard):
-            raise FormatError(f"expected a shard of {end} bytes or more, found {len(shard)}: it may be cut off")
+            raise FormatError(
+                f"expected a shard of {end} bytes or more, found {len(shard)}: it may be cut off"
+            )
         return shard[entry.offset : end]
 
 
@@ -252,7 +254,9 @@ def named_in(state: Path) -> str:
     name = os.fspath(state)
     try:
         text = Source(name, wire.map_file(name), Budget())
-        message = proto.messages().CheckpointState.FromString(to_binary(text, "CheckpointState").view.tobytes())
+        message = proto.messages().CheckpointState.FromString(
+            to_binary(text, "CheckpointState").view.tobytes()
+        )
     except FormatError as error:
         raise FormatError(f"{name}: {error}") from None
     if not message.model_checkpoint_path or "\0" in message.model_checkpoint_path:

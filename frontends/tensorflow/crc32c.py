@@ -67,8 +67,8 @@ def _bytes(words: Words) -> int:
     """The state after these words, from a state of zero."""
     for lanes in _LANES:
         if len(words) > lanes:
-            words = _rows(memoryview(words.astype("<u4")).cast("B"), lanes, 0)
-    return _plain(memoryview(words.astype("<u4")).cast("B"), 0)
+            words = _rows(memoryview(words.astype("<u4").tobytes()), lanes, 0)
+    return _plain(memoryview(words.astype("<u4").tobytes()), 0)
 
 
 def _plain(view: memoryview, state: int) -> int:

@@ -60,7 +60,9 @@ def describe_checkpoint(path: str) -> Iterator[str]:
     found = Checkpoint(latest_prefix(path))
     count = len(found.entries)
     yield f"{found.prefix}: a TensorFlow checkpoint, {_count(count, 'tensor')} in {_count(found.count, 'shard')}"
-    for_slices = {n: f" in {_count(len(e.slices), 'slice')}" if e.slices else "" for n, e in found.entries.items()}
+    for_slices = {
+        n: f" in {_count(len(e.slices), 'slice')}" if e.slices else "" for n, e in found.entries.items()
+    }
     yield from _rows(f"  tensor  {shown(name)}: {e}{for_slices[name]}" for name, e in found.entries.items())
 
 

@@ -186,7 +186,9 @@ class Flow:
         found = self.origin(place, text)
         value = found[1].attrs.get("value") if found is not None and found[1].op == "Const" else None
         if not isinstance(value, Tensor) or value.dtype.tf_name != "string":
-            raise FormatError(f"{self.where}: expected the names to restore as constant strings, found others")
+            raise FormatError(
+                f"{self.where}: expected the names to restore as constant strings, found others"
+            )
         array = value.array().reshape(-1)
         self._spend(len(array) // 8)
         return [s.decode("utf-8", "surrogateescape") for s in array.tolist()]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from ...compiler.ir.attributes import Array
 from ...compiler.ir.core import Value
 from ...compiler.ir.dims import Dim
 from ...compiler.ops.base import tensor
@@ -29,9 +31,10 @@ MOST_LENGTH = 1 << 20
 
 #: a complex tensor; without imaginary part where that is 0
 Parts = tuple[Value, Value | None]
+Complexes = np.ndarray[Any, np.dtype[np.complex128]]
 
 
-def roots(products: np.ndarray, n: int) -> np.ndarray:
+def roots(products: Array, n: int) -> Complexes:
     """w^products, exact to the last digit or so: exponents are reduced first."""
     return np.exp(-2j * np.pi / n * (products % n))
 
@@ -108,7 +111,7 @@ def fitted(c: Context, x: Value, n: int) -> Value:
     return c.make(Pad, x, c.scalar(0, of.dtype), low=low, high=(*low[1:], n - have))
 
 
-def _product(c: Context, x: Value, matrix: np.ndarray) -> Value:
+def _product(c: Context, x: Value, matrix: Array) -> Value:
     dtype = tensor(x).dtype
     if tensor(x).rank == 1:
         return c.reshape(_product(c, c.reshape(x, (1, *tensor(x).shape)), matrix), (matrix.shape[1],))
@@ -161,7 +164,7 @@ def _factored(c: Context, x: Parts, p: int, q: int) -> tuple[Value, Value]:
     return real, imag
 
 
-def times(c: Context, x: Parts, w: np.ndarray) -> tuple[Value, Value]:
+def times(c: Context, x: Parts, w: Complexes) -> tuple[Value, Value]:
     """The product with complex constants."""
     dtype = tensor(x[0]).dtype
     a, b = (c.constant(np.ascontiguousarray(v, dtype.numpy), dtype) for v in (w.real, w.imag))
@@ -176,7 +179,7 @@ def _bluestein(c: Context, x: Parts, n: int) -> tuple[Value, Value]:
     size = 1 << (2 * n - 2).bit_length()
     m = np.arange(n)
     chirp = roots(m * m, 2 * n)
-    h = np.zeros(size, complex)
+    h = np.zeros(size, np.complex128)
     h[:n] = chirp.conj()
     h[size - n + 1 :] = chirp[1:].conj()[::-1]
     real, imag = (fitted(c, v, size) for v in times(c, x, chirp))

@@ -179,11 +179,15 @@ class _MetaReader:
         try:
             return proto.messages().MetaGraphDef.FromString(data)
         except DecodeError:
-            raise FormatError(f"expected a MetaGraph, found {len(data)} bytes that do not parse as one") from None
+            raise FormatError(
+                f"expected a MetaGraph, found {len(data)} bytes that do not parse as one"
+            ) from None
 
     def _signature(self, name: str, message: Any) -> Signature:
         try:
-            inputs, outputs = ({k: self._info(v) for k, v in _named(m)} for m in (message.inputs, message.outputs))
+            inputs, outputs = (
+                {k: self._info(v) for k, v in _named(m)} for m in (message.inputs, message.outputs)
+            )
         except FormatError as error:
             raise FormatError(f"signature {shorten(name)}: {error}") from None
         return Signature(inputs, outputs, message.method_name)
@@ -191,7 +195,11 @@ class _MetaReader:
     def _info(self, message: Any) -> TensorInfo:
         dims = message.tensor_shape.dim
         self.source.budget.spend(5 + len(dims))
-        shape = None if message.tensor_shape.unknown_rank else tuple(d.size if d.size >= 0 else None for d in dims)
+        shape = (
+            None
+            if message.tensor_shape.unknown_rank
+            else tuple(d.size if d.size >= 0 else None for d in dims)
+        )
         return TensorInfo(message.name, data_type(message.dtype), shape)
 
 

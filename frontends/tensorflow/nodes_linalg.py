@@ -68,7 +68,7 @@ def triangular_solve(c: Context, x: Value, y: Value) -> Value:
     if tensor(x).rank < 2 or tensor(y).rank < 2:
         raise Malformed(f"expected matrices, found {tensor(x)} and {tensor(y)}")
     x, y = _stacks_of_one_shape(c, x, y)
-    return _apply(c, la.TriangularSolve, x, y, lower=lower)[0]
+    return _apply(c, la.TriangularSolve, x, y, upper=not lower)[0]
 
 
 def _stacks_of_one_shape(c: Context, x: Value, y: Value) -> tuple[Value, Value]:

@@ -15,7 +15,7 @@ from ...runtime.spec import boolean
 from .complex_pairs import Pair, cast_to_complex
 from .context import Context
 from .nodes_integer import truncated
-from .registry import Convert, Malformed, Refused, converts
+from .registry import Convert, Malformed, converts
 
 _UNARY: dict[str, type[Op]] = {
     "Abs": a.Abs,

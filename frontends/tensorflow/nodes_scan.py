@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import math
 
 import numpy as np
@@ -25,7 +24,12 @@ def _cumulative(kind: str) -> Convert:
         """Along a constant axis, exclusive or not, in either direction."""
         at = normal_axis(c.number(axis, "axis"), tensor(x).rank)
         return c.make(
-            Cumulative, x, axis=at, kind=kind, exclusive=c.flag("exclusive", False), reverse=c.flag("reverse", False)
+            Cumulative,
+            x,
+            axis=at,
+            kind=kind,
+            exclusive=c.flag("exclusive", False),
+            reverse=c.flag("reverse", False),
         )
 
     return convert
@@ -88,7 +92,9 @@ def histogram_fixed_width(c: Context, x: Value, limits: Value, bins: Value) -> V
     known = known_array(limits)
     if known is not None and not known[0] < known[1]:
         raise Malformed(f"expected limits in ascending order, found {list(known)}")
-    low, high = (c.reshape(c.make(Slice, limits, starts=(k,), stops=(k + 1,), steps=(1,)), ()) for k in (0, 1))
+    low, high = (
+        c.reshape(c.make(Slice, limits, starts=(k,), stops=(k + 1,), steps=(1,)), ()) for k in (0, 1)
+    )
     above = c.make(e.Cast, c.make(e.Sub, c.make(e.Maximum, x, low), low), dtype=f64)
     width = c.make(e.Sub, *(c.make(e.Cast, v, dtype=f64) for v in (high, low)))
     step = c.make(e.Div, width, c.scalar(count, f64))

@@ -99,7 +99,11 @@ def _sparse_counted(kind: str) -> Convert:
 
 def _of_rows(c: Context, kind: str, x: Value, indices: Value, ids: Value, count: Dim) -> Value:
     rows = c.make(Gather, x, indices)
-    return segments(c, rows, ids, count, "sum", True) if kind == "Sum" else mean(c, rows, ids, count, kind == "SqrtN")
+    return (
+        segments(c, rows, ids, count, "sum", True)
+        if kind == "Sum"
+        else mean(c, rows, ids, count, kind == "SqrtN")
+    )
 
 
 for _kind in ("Sum", "Mean", "SqrtN"):

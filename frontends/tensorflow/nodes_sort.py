@@ -25,12 +25,17 @@ def _top_k(c: Context, x: Value, k: Dim, index_dtype: DType, is_sorted: bool = T
     if of.rank < 1:
         raise Malformed(f"expected rank 1 or more, found {of}")
     size = of.shape[-1]
-    if (isinstance(k, int) and k < 0) or (isinstance(size - k, int) and size - k < 0):
+    if _is_negative(k) or _is_negative(size - k):
         raise Malformed(f"expected a number of elements from 0 to {size}, found {k}")
     if of.dtype == boolean:
         raise Refused("an order of bools is not supported")
     is_heap = not is_sorted and isinstance(size, int) and isinstance(k, int) and 1 < k < size
     return c.results(TopK, x, k=k, index_dtype=index_dtype, sorted=not is_heap)
+
+
+def _is_negative(d: Dim) -> bool:
+    """Whether a number is surely negative."""
+    return isinstance(d, int) and d < 0
 
 
 @converts("TopK", outputs=("values", "indices"))
@@ -61,7 +66,7 @@ def nth_element(c: Context, x: Value, n: Value) -> Value:
     if of.rank < 1:
         raise Malformed(f"expected rank 1 or more, found {of}")
     size = of.shape[-1]
-    if (isinstance(at, int) and at < 0) or (isinstance(size - at, int) and size - at < 1):
+    if _is_negative(at) or _is_negative(size - at - 1):
         raise Malformed(f"expected a position from 0 to below {size}, found {at}")
     k = at + 1 if c.flag("reverse", False) else size - at
     values = _top_k(c, x, k, i32)[0]

@@ -44,7 +44,9 @@ def reference_variable(c: Context) -> Value:
     """Of a SavedModel, where the signature does not assign it."""
     known, key = variables(c), variable_key(c.node)
     if key in known.written:
-        raise Refused("it is assigned by the outputs, and of such variables only resource variables are supported")
+        raise Refused(
+            "it is assigned by the outputs, and of such variables only resource variables are supported"
+        )
     return known.read(c, key)
 
 
@@ -93,7 +95,9 @@ def _value_of(c: Context, handle: Result) -> Result:
 def variable_shape(c: Context, handle: Result) -> Result:
     """The sizes."""
     v = _value_of(c, handle)
-    return v if isinstance(v, Missing) else c.dims(tensor(v).shape, (tensor(v).rank,), c.dtype("out_type", i32))
+    return (
+        v if isinstance(v, Missing) else c.dims(tensor(v).shape, (tensor(v).rank,), c.dtype("out_type", i32))
+    )
 
 
 @converts("VarIsInitializedOp", "IsVariableInitialized", lazy=True)
@@ -140,7 +144,9 @@ def _assign(
         raise Malformed("expected a value to assign")
     known = variables(c)
     try:
-        known.assign(c, handle.variable, x if update is None else c.make(update, known.read(c, handle.variable), x))
+        known.assign(
+            c, handle.variable, x if update is None else c.make(update, known.read(c, handle.variable), x)
+        )
     except Refused as e:
         return _effect_missing(c, Missing(c.node.op, c.name, str(e)))
     return ()

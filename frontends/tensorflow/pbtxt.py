@@ -26,8 +26,8 @@ _STRING = rb"\"(?:[^\"\\\n]++|\\[^\n])*+\"|'(?:[^'\\\n]++|\\[^\n])*+'"
 _VALUE = rb"(?P<string>" + _STRING + rb")|(?P<scalar>-?[ \t]*+[\w.][\w.+-]*+)|(?P<open>[{<])"
 _NAME = rb"(?P<name>[A-Za-z_]\w*+|\[[\w./ -]++\])"
 _STATEMENT = re.compile(
-    _SPACE + rb"(?:" + _NAME + _SPACE + rb"(?::" + _SPACE + rb"(?:" + _VALUE + rb"|(?P<list>\[))|(?P<bare>[{<])|(?P<messages>\[))"
-    rb"|(?P<close>[}>])|(?P<end>\Z))"
+    _SPACE + rb"(?:" + _NAME + _SPACE + rb"(?::" + _SPACE + rb"(?:" + _VALUE + rb"|(?P<list>\[))"
+    rb"|(?P<bare>[{<])|(?P<messages>\[))|(?P<close>[}>])|(?P<end>\Z))"
 )  # fmt: skip
 _ELEMENT = re.compile(_SPACE + rb"(?:" + _VALUE + rb")")
 _MORE = re.compile(_SPACE + rb"(?P<string>" + _STRING + rb")")
@@ -195,6 +195,7 @@ class _Reader:
         """The beginning of a message."""
         if len(self.stack) > MOST_NESTED:
             raise FormatError(f"expected messages nested at most {MOST_NESTED} deep, found more")
+        self.budget.spend(_STEPS)
         if known is not None and _is_scalar(known):
             raise FormatError(f"expected field {shorten(name)} as {_described(known)}, found a message")
         fields = None if known is None else fields_of(known.kind)

@@ -60,7 +60,9 @@ def serving_tags(model: SavedModel) -> tuple[str, ...]:
     found = sorted((tags for tags, _, _ in model.parts if SERVE in tags), key=len)
     if not found:
         listed = ", ".join(f"[{', '.join(map(shorten, tags))}]" for tags, _, _ in model.parts[:20])
-        raise FormatError(f"{model.source.name}: expected a graph tagged 'serve', found graphs tagged {listed}")
+        raise FormatError(
+            f"{model.source.name}: expected a graph tagged 'serve', found graphs tagged {listed}"
+        )
     return found[0]
 
 
@@ -124,7 +126,9 @@ class _Import:
         given = self._given(inputs, bool(outputs))
         found = self._outputs(outputs)
         if not found:
-            raise OptionError(f"{self.where}: there are no signatures: name the outputs, with --output-tensor")
+            raise OptionError(
+                f"{self.where}: there are no signatures: name the outputs, with --output-tensor"
+            )
         refs = [ref for _, ref in found]
         variables = self._variables(given, refs)
         importer = Importer(self.meta.graph, self.nodes, self.where, variables)
@@ -137,7 +141,9 @@ class _Import:
             {k: self._ref(k, info, "output") for k, info in chosen.outputs.items()},
         )
         if len(set(names.inputs.values())) != len(names.inputs):
-            raise FormatError(f"{self.where}: expected inputs that differ, found a tensor under several names")
+            raise FormatError(
+                f"{self.where}: expected inputs that differ, found a tensor under several names"
+            )
         place = {name: i for i, name in enumerate(self.nodes)}
         names.inputs = dict(sorted(names.inputs.items(), key=lambda item: place[item[1][0]]))
         return names
@@ -153,7 +159,8 @@ class _Import:
             )
         if ref[1] and self.nodes[ref[0]].op in PLACEHOLDERS:
             raise FormatError(
-                f"{self.where}: {what} {shorten(name)}: expected tensor {shorten(info.tensor)}, found a node of one output"
+                f"{self.where}: {what} {shorten(name)}: expected tensor {shorten(info.tensor)}, "
+                "found a node of one output"
             )
         return ref
 

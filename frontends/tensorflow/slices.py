@@ -91,12 +91,12 @@ def assemble(
     covered: Array | None = None
     shape = sizes_of(wanted)
     for place, array in parts:
-        both = [
-            slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(wanted, place, strict=True)
-        ]
+        both = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(wanted, place, strict=True)]
         if any(r.start >= r.stop for r in both):
             continue
-        inner = array[tuple(slice(r.start - p.start, r.stop - p.start) for r, p in zip(both, place, strict=True))]
+        inner = array[
+            tuple(slice(r.start - p.start, r.stop - p.start) for r, p in zip(both, place, strict=True))
+        ]
         if inner.shape == shape:
             return inner
         if out is None or covered is None:

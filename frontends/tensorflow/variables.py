@@ -53,7 +53,9 @@ class Variables:
     def _value(self, key: str) -> tuple[Array, DType]:
         origin = self.origins.get(key)
         if origin is None:
-            computed = "is computed when the model is loaded" if key in self.origins else "is not in the checkpoint"
+            computed = (
+                "is computed when the model is loaded" if key in self.origins else "is not in the checkpoint"
+            )
             raise Refused(f"the value of variable {key!r} {computed}")
         if not isinstance(origin, Restored):
             if isinstance(origin.dtype, OtherType):

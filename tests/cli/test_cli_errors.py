@@ -27,13 +27,6 @@ def test_what_is_no_model(refused: Refused, tmp_path: Path, command: str) -> Non
     assert "empty" in refused(command, "empty.pb")
 
 
-def test_a_saved_model_says_how_to_freeze_it(refused: Refused, tmp_path: Path) -> None:
-    (tmp_path / "saved").mkdir()
-    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"\x08\x01\x12\x02\x0a\x00")
-    sentence = refused("compile", "saved")
-    assert "found a TensorFlow SavedModel" in sentence and "tf.saved_model.load('saved')" in sentence
-
-
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

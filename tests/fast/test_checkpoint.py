@@ -52,10 +52,10 @@ def message(*fields: tuple[int, int, Any]) -> bytes:
     return unparse(fields)
 
 
-def index(tmp_path: Path, *rows: tuple[bytes, bytes], data: bytes = W.tobytes(), first: bytes | None = None) -> Checkpoint:
-    """A checkpoint with these entries and shard."""
+def index(tmp_path: Path, *rows: tuple[bytes, bytes], first: bytes | None = None) -> Checkpoint:
+    """A checkpoint with these entries, and W in its shard."""
     (tmp_path / "c.index").write_bytes(table([[(b"", header() if first is None else first), *rows]]))
-    (tmp_path / "c.data-00000-of-00001").write_bytes(data)
+    (tmp_path / "c.data-00000-of-00001").write_bytes(W.tobytes())
     return Checkpoint(tmp_path / "c")
 
 
@@ -67,7 +67,10 @@ GOOD = [(1, 0, 1), (2, 2, SHAPE), (5, 0, 96)]
     ("fields", "text"),
     [
         (GOOD, "its values do not match their checksum: the file is damaged"),
-        ([(1, 0, 1), (2, 2, SHAPE), (5, 0, 95)], r"expected 96 bytes of values for float32\[6, 4\], found 95"),
+        (
+            [(1, 0, 1), (2, 2, SHAPE), (5, 0, 95)],
+            r"expected 96 bytes of values for float32\[6, 4\], found 95",
+        ),
         ([*GOOD, (4, 0, 8)], "expected a shard of 104 bytes or more, found 96: it may be cut off"),
         ([*GOOD, (4, 0, 2**64 - 1)], "expected a shard of 18446744073709551711 bytes or more, found 96"),
         ([*GOOD, (3, 0, 5)], "expected it in one of 1 shards, found number 5"),
@@ -88,7 +91,10 @@ def test_entries_that_do_not_fit_their_shard(tmp_path: Path, fields: Any, text: 
         (message((2, 2, message((3, 0, 1)))), "found one of unknown rank"),
         (message((2, 2, message((2, 2, message((1, 0, 2**64 - 1)))))), "expected known sizes"),
         (message((2, 2, message(*[(2, 2, b"")] * 65))), "expected a constant of rank 64 at most"),
-        (message((7, 2, message((1, 2, message((1, 0, 2**64 - 5)))))), "expected a slice from 0 up, found start -5"),
+        (
+            message((7, 2, message((1, 2, message((1, 0, 2**64 - 5)))))),
+            "expected a slice from 0 up, found start -5",
+        ),
         (b"\x0a\xff", "found the end"),
     ],
 )
@@ -123,7 +129,9 @@ def test_headers(tmp_path: Path, first: bytes, text: str) -> None:
 
 def test_types_that_hold_no_numbers(tmp_path: Path) -> None:
     found = index(tmp_path, (b"s", message((1, 0, 7), (5, 0, 10))))
-    with pytest.raises(UnsupportedError, match="tensor 's': expected a variable of numbers, found one of type string"):
+    with pytest.raises(
+        UnsupportedError, match="tensor 's': expected a variable of numbers, found one of type string"
+    ):
         found.array("s")
     with pytest.raises(FormatError, match="tensor 't': expected it in the checkpoint, found no such name"):
         found.array("t")
@@ -132,13 +140,13 @@ def test_types_that_hold_no_numbers(tmp_path: Path) -> None:
 # Slices.
 
 
-def sliced(tmp_path: Path, *cuts: tuple[int, int], **more: Any) -> Checkpoint:
+def sliced(tmp_path: Path, *cuts: tuple[int, int]) -> Checkpoint:
     """W in pieces along its first axis."""
     pieces = [message((1, 2, message((1, 0, a), (2, 0, n))), (1, 2, b"")) for a, n in cuts]
     rows = [(b"w", message((1, 0, 1), (2, 2, SHAPE), *((7, 2, p) for p in pieces)))]
     for a, n in dict.fromkeys(cuts):
         rows.append((index_key(b"w", ((a, n), (0, -1))), entry(W[a : a + n], a * 16)))
-    return index(tmp_path, *sorted(rows), **more)
+    return index(tmp_path, *sorted(rows))
 
 
 def test_slices_are_put_together(tmp_path: Path) -> None:
@@ -196,7 +204,9 @@ def test_what_a_user_may_mean(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "c", TENSORS)
     for name in ("", "c", "c.index", "c.data-00000-of-00001"):
         assert latest_prefix(tmp_path / name) == str(tmp_path / "c")
-    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "/gone/c"\nall_model_checkpoint_paths: "/gone/c"\n')
+    (tmp_path / "checkpoint").write_text(
+        'model_checkpoint_path: "/gone/c"\nall_model_checkpoint_paths: "/gone/c"\n'
+    )
     assert latest_prefix(tmp_path) == latest_prefix(tmp_path / "checkpoint") == str(tmp_path / "c")
     write_checkpoint(tmp_path / "d", TENSORS)
     assert latest_prefix(tmp_path) == str(tmp_path / "c")
@@ -205,7 +215,9 @@ def test_what_a_user_may_mean(tmp_path: Path) -> None:
         latest_prefix(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "x: 1", 'model_checkpoint_path: "a\\000b"', "model_checkpoint_path", "\0"])
+@pytest.mark.parametrize(
+    "text", ["", "x: 1", 'model_checkpoint_path: "a\\000b"', "model_checkpoint_path", "\0"]
+)
 def test_checkpoint_files_that_name_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "checkpoint").write_text(text)
     with pytest.raises(FormatError):

@@ -203,10 +203,16 @@ def test_text_format(tmp_path):
     [
         ("node { nam", "line 1: expected a field, found 'nam'"),
         ("node {\n name: 'a' op: 1 }", "line 2: expected field 'op' as a string, found '1'"),
-        ("versions { producer: 99999999999 }", "line 1: expected field 'producer' as int32, found '99999999999'"),
-        ("node { attr { value { func { " + "attr { value { func { " * 3000, "nested at most 100 deep, found more"),
+        (
+            "versions { producer: 99999999999 }",
+            "line 1: expected field 'producer' as int32, found '99999999999'",
+        ),
+        (
+            "node { attr { value { func { " + "attr { value { func { " * 3000,
+            "nested at most 100 deep, found more",
+        ),
         ("node { name: '" + "a" * (9 << 20) + "' }", "of names and attributes in one node"),
-        ("node { name: '\udcff' op: 'x' }", "expected a NodeDef, found 8 bytes that do not parse as one"),
+        ("node { name: '\udcff' op: 'x' }", "expected a NodeDef, found 6 bytes that do not parse as one"),
     ],
 )
 def test_bad_text(text, message):

@@ -111,7 +111,9 @@ def test_a_sign_may_stand_apart():
 
 
 def test_escapes():
-    found = parsed(r"""node { name: "\a\b\f\n\r\t\v\'\"\\\?" attr { value { s: '\0\12\377\x4\XfF\1234' } } }""")
+    found = parsed(
+        r"""node { name: "\a\b\f\n\r\t\v\'\"\\\?" attr { value { s: '\0\12\377\x4\XfF\1234' } } }"""
+    )
     assert found.node[0].name == "\a\b\f\n\r\t\v'\"\\?"
     assert found.node[0].attr[""].s == b"\0\n\xff\x04\xffS4"
 
@@ -119,7 +121,7 @@ def test_escapes():
 def test_a_graph_means_the_same_in_both_forms(tmp_path):
     text = (
         'node { name: "w" op: "Const" attr { key: "dtype" value { type: DT_FLOAT } } attr { key: "value" value '
-        '{ tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } } float_val: 1.5 float_val: 1e39 } } } }'
+        "{ tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } } float_val: 1.5 float_val: 1e39 } } } }"
     )
     path = tmp_path / "g.pbtxt"
     path.write_text(text)
@@ -175,6 +177,6 @@ def test_the_work_is_bounded():
 def test_nothing_takes_more_than_linear_time():
     rng = random.Random(0)
     for piece in (b"#", b" ", b"\\", b'"', b"'a'", b"a", b"-", b"a:", b"[", b"<", b"\n", b"a{"):
-        text = b"node { name: " + piece * 300_000 + bytes([rng.choice(b"}]x\"")])
+        text = b"node { name: " + piece * 300_000 + bytes([rng.choice(b'}]x"')])
         with pytest.raises(FormatError):
             binary(text)

@@ -68,7 +68,11 @@ def test_a_signature_that_counts_its_calls() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"signature": "nope"}, OptionError, "there is no signature 'nope'; signatures: 'count', 'serving_default'"),
+        (
+            {"signature": "nope"},
+            OptionError,
+            "there is no signature 'nope'; signatures: 'count', 'serving_default'",
+        ),
         ({"outputs": ["nope"]}, InputError, "there is no node 'nope'"),
         ({"inputs": ["x", "serving_default_x"]}, InputError, "input 'serving_default_x' is named twice"),
         ({"batch": -1}, InputError, "expected the batch size as a number, received -1"),
@@ -96,10 +100,14 @@ def test_a_damaged_value_is_named(copied: Path) -> None:
     data = bytearray(shard.read_bytes())
     data[5] ^= 64
     shard.write_bytes(data)
-    with pytest.raises(FormatError, match=r"tensor '\w+/.ATTRIBUTES/VARIABLE_VALUE': its values do not match their"):
+    with pytest.raises(
+        FormatError, match=r"tensor '\w+/.ATTRIBUTES/VARIABLE_VALUE': its values do not match their"
+    ):
         load_model(copied)
     shard.write_bytes(data[:40])
-    with pytest.raises(FormatError, match=r"expected a shard of \d+ bytes or more, found 40: it may be cut off"):
+    with pytest.raises(
+        FormatError, match=r"expected a shard of \d+ bytes or more, found 40: it may be cut off"
+    ):
         load_model(copied)
     shard.unlink()
     with pytest.raises(FormatError, match=r"data-00000-of-00001: expected a readable file"):
@@ -156,7 +164,12 @@ def signature(tensor: str = "x:0", **more: Any) -> Any:
             "input 'a': expected a dense tensor, found another",
         ),
         (
-            saved(meta("serve", signature_def={"p": signature(inputs={k: m.TensorInfo(name="x:0") for k in "ab"})})),
+            saved(
+                meta(
+                    "serve",
+                    signature_def={"p": signature(inputs={k: m.TensorInfo(name="x:0") for k in "ab"})},
+                )
+            ),
             FormatError,
             "expected inputs that differ, found a tensor under several names",
         ),

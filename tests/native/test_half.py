@@ -29,7 +29,7 @@ NETS: dict[str, tuple[Any, list[Any]]] = {
     "chain": (lambda b, x, y: b(ew.Sub, b(ew.Mul, b(ew.Add, x, y), x), b(act.Tanh, y)), [(n, 37), (37,)]),
     "compare": (lambda b, x, y: b(ew.Less, x, y), [(n, 37), (37,)]),
     "select": (lambda b, x, y: b(ew.Select, b(ew.Less, x, y), x, y), [(n, 37), (37,)]),
-    "casts": (lambda b, x: (b(ew.Cast, x, dtype=i32), b(ew.Cast, x, dtype=f64), b(ew.Cast, x, dtype=boolean)), [(n, 9)]),
+    "casts": (lambda b, x: tuple(b(ew.Cast, x, dtype=d) for d in (i32, f64, boolean)), [(n, 9)]),
     "division": (lambda b, x, y: b(ew.Div, x, y), [(n, 5, 3), (5, 1)]),
     "sum": (lambda b, x: b(reduce.ReduceSum, x, axes=(1,)), [(n, 70)]),
     "mean": (lambda b, x: b(reduce.ReduceMean, x, axes=(0,)), [(n, 70)]),
@@ -53,7 +53,9 @@ def steps_apart(got: Array, want: Array) -> int:
     """The largest distance of two arrays of 16-bit floats in representable numbers."""
     if got.size == 0:
         return 0
-    codes = [np.where(b < 0x8000, b, 0x8000 - b) for b in (a.view(np.uint16).astype(np.int64) for a in (got, want))]
+    codes = [
+        np.where(b < 0x8000, b, 0x8000 - b) for b in (a.view(np.uint16).astype(np.int64) for a in (got, want))
+    ]
     return int(np.abs(codes[0] - codes[1]).max())
 
 
@@ -109,7 +111,9 @@ def test_widen_half_leaves_moves_alone() -> None:
         lambda b, x: (b(sh.Transpose, x, permutation=(1, 0)), b(act.Relu, x)), [tensor(n, 4, dtype=f16)]
     )
     WidenHalf().run(module, PassContext())
-    made = [(op.name, str(op.result.type)) for op in module.walk() if op.name.startswith("graph.") and op.results]
+    made = [
+        (op.name, str(op.result.type)) for op in module.walk() if op.name.startswith("graph.") and op.results
+    ]
     assert made == [
         ("graph.transpose", "tensor<4x?xf16>"),
         ("graph.cast", "tensor<?x4xf32>"),

@@ -61,11 +61,21 @@ def test_gathers_of_many_axes(tmp_path: Path, depth: int) -> None:
         )
 
 
-@pytest.mark.parametrize("kind", ["update", "add", "sub", "min", "max"])
-@pytest.mark.parametrize("dtype", [f32, f64, i32, u8, boolean], ids=str)
-def test_scatters(tmp_path: Path, kind: str, dtype: Any) -> None:
-    if dtype == boolean and kind in ("add", "sub"):
-        pytest.skip("bools have no sum")
+KINDS = ("update", "add", "sub", "min", "max")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [
+        *((d, k) for d in (f32, i32, u8) for k in KINDS),
+        (f64, "add"),
+        (f64, "max"),
+        (boolean, "update"),
+        (boolean, "max"),
+    ],
+    ids=str,
+)
+def test_scatters(tmp_path: Path, dtype: Any, kind: str) -> None:
     cases: list[Any] = [((n, 600), (7,), 1), ((4, n, 3), (n,), 2), ((5, n), (6,), 2)]
     for shape, rows, depth in cases[: 3 if dtype == f32 else 2]:
         types = [
@@ -94,7 +104,7 @@ def test_indices_outside(tmp_path: Path, places: list[int]) -> None:
         lambda b, x, i: b(Gather, x, i),
         lambda b, x, i: b(Gather, b(Transpose, x, permutation=(1, 0)), i, axis=1),
         lambda b, x, i: b(GatherNd, x, b(Reshape, i, shape=(2, 1))),
-        lambda b, x, i: b(ScatterNd, x, b(Reshape, i, shape=(2, 1)), b(BroadcastTo, constant(b, np.float32(1)), shape=(2, 4))),
+        lambda b, x, i: b(ScatterNd, x, b(Reshape, i, shape=(2, 1)), constant(b, np.ones((2, 4), np.float32))),
         lambda b, x, i: b(InvertPermutation, i),
     ]  # fmt: skip
     for make in builds:

@@ -11,7 +11,23 @@ import pytest
 from netwright.compiler.ops import elementwise as ew
 from netwright.compiler.ops import integer
 from netwright.runtime.errors import ExecutionError
-from netwright.runtime.spec import DTYPES, DType, bf16, boolean, f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64
+from netwright.runtime.spec import (
+    DTYPES,
+    DType,
+    bf16,
+    boolean,
+    f16,
+    f32,
+    f64,
+    i8,
+    i16,
+    i32,
+    i64,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 
 from ..helpers import Array, check, constant, graph, n, tensor
 
@@ -76,7 +92,25 @@ def test_division_amid_a_chain(tmp_path: Path) -> None:
     check(graph(net, [tensor(n, 5, 37, dtype=i32), tensor(37, dtype=i32)]), tmp_path, [{"n": 0}, {"n": 3}])
 
 
-SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 3.0, -3.0, 5.5, -7.25, np.inf, -np.inf, np.nan, 1e30, -1e30, 7e-20, 1e-30]
+SPECIAL = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    2.5,
+    -2.5,
+    3.0,
+    -3.0,
+    5.5,
+    -7.25,
+    np.inf,
+    -np.inf,
+    np.nan,
+    1e30,
+    -1e30,
+    7e-20,
+    1e-30,
+]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -85,6 +119,9 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 3.0, -3.0, 5.5, -7.25, np.inf, -np.i
 def test_float_remainders(tmp_path: Path, op: Any, d: DType, target: str) -> None:
     pairs = np.array([*itertools.product(SPECIAL, SPECIAL), *np.random.default_rng(0).normal(size=(200, 2))])
     pairs[-50:, 0] *= 1e17
+    pairs[-90:-70] *= 1e-30 if d == f32 else 1e-250
+    pairs[-70:-50, 1] *= 2.0 ** np.arange(-40, -20) / pairs[-70:-50, 1]  # quotients that are nearly whole
+    pairs[-70:-50, 0] = pairs[-70:-50, 1] * np.nextafter(np.arange(20, 40), 0)
     x, y = (np.ascontiguousarray(pairs[:, k]).astype(d.numpy) for k in (0, 1))
     model = check(graph(lambda b, p, q: b(op, p, q), [tensor(n, dtype=d)] * 2), tmp_path, [], target=target)
     with np.errstate(all="ignore"):
@@ -100,7 +137,12 @@ def test_bits(tmp_path: Path, d: DType) -> None:
         two = [b(op, p, q) for op in (integer.BitwiseAnd, integer.BitwiseOr, integer.BitwiseXor)]
         return (*two, b(integer.PopulationCount, p))
 
-    check(graph(net, [tensor(n, dtype=d)] * 2), tmp_path, [{"n": 1}], inputs=[integers(d, 77, 1), integers(d, 77, 2)])
+    check(
+        graph(net, [tensor(n, dtype=d)] * 2),
+        tmp_path,
+        [{"n": 1}],
+        inputs=[integers(d, 77, 1), integers(d, 77, 2)],
+    )
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -108,17 +150,21 @@ def test_bits(tmp_path: Path, d: DType) -> None:
 def test_shifts(tmp_path: Path, d: DType, target: str) -> None:
     """Amounts outside of 0 … bits - 1 are taken to the nearest of these."""
     x = integers(d, 90)
-    amounts = np.array([0, 1, d.bits - 1, d.bits, 100, 3, -1 if d.kind == "i" else 0, d.bits // 2, 5], np.int64)
+    amounts = np.array(
+        [0, 1, d.bits - 1, d.bits, 100, 3, -1 if d.kind == "i" else 0, d.bits // 2, 5], np.int64
+    )
     y = np.tile(amounts, 10).astype(d.numpy)
     net = lambda b, p, q: (b(integer.ShiftLeft, p, q), b(integer.ShiftRight, p, q))  # noqa: E731
     check(graph(net, [tensor(n, dtype=d)] * 2), tmp_path, [{"n": 1}], inputs=[x, y], target=target)
 
 
-FLOATS = [0.0, -0.0, 0.5, -0.5, 0.999, -0.999, 1.5, -1.5, 100.7, 127.9, 128, -128.9, -129, 255.9, 256, 300, 32767.9, 32768,
-          -32769, 65504, 65519, 65520, 65536, 70000, 2147483520, 2147483648, -2147483648, -2147483904, 4294967040,
-          4294967296, 5e9, -5e9, 9.2e18, 9.3e18, -9.3e18, 1.7e19, 1.85e19, 1e30, -1e30, 3.39e38, np.inf, -np.inf, np.nan,
-          6e-5, 6.1e-5, 3e-8, 2.9e-8, 1e-7, -1e-7, 1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-8, 1 + 3 * 2**-8,
-          1 + 2**-11 + 2**-40, 1e-30]  # fmt: skip
+FLOATS = [
+    0.0, -0.0, 0.5, -0.5, 0.999, -0.999, 1.5, -1.5, 100.7, 127.9, 128, -128.9, -129, 255.9, 256, 300, 32767.9,
+    32768, -32769, 65504, 65519, 65520, 65536, 70000, 2147483520, 2147483648, -2147483648, -2147483904,
+    4294967040, 4294967296, 5e9, -5e9, 9.2e18, 9.3e18, -9.3e18, 1.7e19, 1.85e19, 1e30, -1e30, 3.39e38, np.inf,
+    -np.inf, np.nan, 6e-5, 6.1e-5, 3e-8, 2.9e-8, 1e-7, -1e-7, 1 + 2**-11, 1 + 3 * 2**-11, 1 + 2**-8,
+    1 + 3 * 2**-8, 1 + 2**-11 + 2**-40, 1e-30,
+]  # fmt: skip
 
 
 def values_of(d: DType) -> Array:
@@ -151,7 +197,9 @@ def test_casts_of_every_half(tmp_path: Path) -> None:
         wide = np.asarray(model(x))
         want = x.astype(np.float32) if d == f16 else (patterns.astype(np.uint32) << 16).view(np.float32)
         np.testing.assert_array_equal(wide, want)
-        back = check(graph(lambda b, v, d=d: b(ew.Cast, v, dtype=d), [tensor(n)]), tmp_path, [], target=target)
+        back = check(
+            graph(lambda b, v, d=d: b(ew.Cast, v, dtype=d), [tensor(n)]), tmp_path, [], target=target
+        )
         fine = ~np.isnan(want) & ((want == 0) | (np.abs(want) >= np.finfo(np.float32).tiny))
         np.testing.assert_array_equal(np.asarray(back(want))[fine].view(np.uint16), patterns[fine])
         assert np.isnan(np.asarray(model(np.asarray(back(want))))[np.isnan(want)]).all()
@@ -175,7 +223,7 @@ def test_rounding_to_float16(tmp_path: Path, target: str) -> None:
 ])  # fmt: skip
 def test_bitcasts(tmp_path: Path, have: DType, want: DType, shape: Any) -> None:
     module = graph(lambda b, v: b(integer.Bitcast, v, dtype=want), [tensor(*shape, dtype=have)])
-    count = 5 * int(np.prod([d for d in shape[1:]]))
+    count = 5 * int(np.prod(shape[1:]))
     raw = np.random.default_rng(0).integers(0, 100, count * have.size, dtype=np.uint8)  # no NaN among them
     x = raw.view(have.numpy).reshape(5, *shape[1:])
     model = check(module, tmp_path, [{"n": 5}], inputs=[x])

@@ -68,7 +68,7 @@ def test_triangles(tmp_path: Path, dtype: DType, shape: Any) -> None:
     check(_module(la.Cholesky, shape, dtype=dtype), tmp_path, tolerance=tolerance, inputs=[a])
     a = a + 10 * np.eye(shape[-1], dtype=dtype.numpy)
     for lower in (False, True):
-        module = _module(la.TriangularSolve, shape, y.shape, dtype=dtype, lower=lower)
+        module = _module(la.TriangularSolve, shape, y.shape, dtype=dtype, upper=not lower)
         check(module, tmp_path, tolerance=tolerance, inputs=[a, y])
 
 
@@ -119,7 +119,7 @@ def test_special_matrices(tmp_path: Path, matrix: Any) -> None:
             check(_module(la.Determinant, (2, 2), log=log), tmp_path, inputs=[a])
         check(_module(la.Cholesky, (2, 2)), tmp_path, inputs=[a])
         for lower in (False, True):
-            check(_module(la.TriangularSolve, (2, 2), (2, 3), lower=lower), tmp_path, inputs=[a, y])
+            check(_module(la.TriangularSolve, (2, 2), (2, 3), upper=not lower), tmp_path, inputs=[a, y])
         check(_module(la.Svd, (2, 2), compute_uv=False), tmp_path, inputs=[a])
         check(_module(la.SelfAdjointEig, (2, 2), compute_v=False), tmp_path, inputs=[a])
         if np.isfinite(a).all():

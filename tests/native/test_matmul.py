@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from netwright.compiler.ir.dims import Sym
 from netwright.compiler.ops.activation import Relu
-from netwright.compiler.ops.elementwise import Add, Mul
+from netwright.compiler.ops.elementwise import Add, Cast, Mul
 from netwright.compiler.ops.matmul import MatMul
-from netwright.runtime.spec import DType, f32, f64, i16, i32, i64
+from netwright.runtime.spec import DType, boolean, f16, f32, f64, i16, i32, i64
 
 from ..helpers import check, constant, graph, n, tensor
 
@@ -97,3 +97,12 @@ def test_constant_vectors(tmp_path: Path, rank: int) -> None:
         [tensor(*(3, n, 40)[3 - rank :])],
     )
     check(module, tmp_path, [{"n": 0}, {"n": 1}, {"n": 131}])
+
+
+@pytest.mark.parametrize("dtype", [f16, f64, i32, boolean], ids=str)
+@pytest.mark.parametrize("shape", [(70, 1), (1, 70), (5, 20)], ids=str)
+def test_casts_after_a_product(tmp_path: Path, dtype: DType, shape: Any) -> None:
+    def net(b: Any, x: Any, y: Any) -> Any:
+        return b(Cast, b(MatMul, x, y, transpose_y=True), dtype=dtype)
+
+    check(graph(net, [tensor(shape[0], 40), tensor(shape[1], 40)]), tmp_path, tolerance=1e-3)

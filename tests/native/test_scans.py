@@ -46,7 +46,11 @@ def test_extremes(tmp_path: Path, d: DType, axes: Any) -> None:
     def net(b: Any, x: Any) -> Any:
         return b(reduce.ReduceMax, x, axes=axes), b(reduce.ReduceMin, x, axes=axes, keep_dims=True)
 
-    check(graph(net, [tensor(n, m, 33, dtype=d)]), tmp_path, [{"n": 2, "m": 7}, {"n": 0, "m": 3}, {"n": 5, "m": 0}])
+    check(
+        graph(net, [tensor(n, m, 33, dtype=d)]),
+        tmp_path,
+        [{"n": 2, "m": 7}, {"n": 0, "m": 3}, {"n": 5, "m": 0}],
+    )
 
 
 @pytest.mark.parametrize("d", [i8, i64, u8, u32])
@@ -84,8 +88,12 @@ def test_places_of_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", scan.KINDS)
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
-@pytest.mark.parametrize(("exclusive", "reverse"), [(False, False), (True, False), (False, True), (True, True)])
-def test_running_totals(tmp_path: Path, kind: str, shape: Any, axis: int, exclusive: bool, reverse: bool) -> None:
+@pytest.mark.parametrize(
+    ("exclusive", "reverse"), [(False, False), (True, False), (False, True), (True, True)]
+)
+def test_running_totals(
+    tmp_path: Path, kind: str, shape: Any, axis: int, exclusive: bool, reverse: bool
+) -> None:
     for d in (f32, f64) if kind == "log_sum_exp" else (f32, i32, f64, u8):
         module = graph(
             lambda b, x: b(scan.Cumulative, x, axis=axis, kind=kind, exclusive=exclusive, reverse=reverse),
@@ -104,7 +112,8 @@ def test_running_log_sum_exp_of_specials(tmp_path: Path) -> None:
 @pytest.mark.parametrize("d", [f32, i32, f64, u8])
 def test_searches(tmp_path: Path, upper: bool, d: DType) -> None:
     module = graph(
-        lambda b, s, v: b(scan.SearchSorted, s, v, upper=upper, dtype=i64), [tensor(2, n, dtype=d), tensor(2, m, dtype=d)]
+        lambda b, s, v: b(scan.SearchSorted, s, v, upper=upper, dtype=i64),
+        [tensor(2, n, dtype=d), tensor(2, m, dtype=d)],
     )
     model = check(module, tmp_path, [{"n": 0, "m": 4}, {"n": 3, "m": 0}])
     rng = np.random.default_rng(0)
@@ -131,7 +140,11 @@ def test_segments(tmp_path: Path, kind: str, inner: Any, d: DType, sorted_ids: b
     ids = rng.integers(0 if sorted_ids else -1, 9, 20).astype(np.int32)
     ids = np.sort(ids) if sorted_ids else ids
     ids[ids == 4] = 3  # one without rows
-    x = (rng.normal(size=(20, *inner)) * 3).astype(d.numpy) if d.is_float else rng.integers(0, 99, (20, *inner)).astype(d.numpy)
+    x = (
+        (rng.normal(size=(20, *inner)) * 3).astype(d.numpy)
+        if d.is_float
+        else rng.integers(0, 99, (20, *inner)).astype(d.numpy)
+    )
     if d.is_float:
         x[3], x[7] = np.nan, np.inf
     from netwright.compiler.ops.interpreter import run_module

@@ -31,7 +31,7 @@ CASES: list[tuple[tuple[Any, ...], tuple[int, ...]]] = [
 @pytest.mark.parametrize("target", ["native", "x86-64", "x86-64-v3"])
 @pytest.mark.parametrize("dtype", [f32, f64, i8, u16, boolean], ids=str)
 def test_transpositions(tmp_path: Path, dtype: Any, target: str) -> None:
-    for shape, order in CASES if target == "native" else CASES[:7]:
+    for shape, order in CASES if target == "native" and dtype in (f32, i8) else CASES[2:7]:
         module = graph(
             lambda b, x, order=order: b(Transpose, x, permutation=order), [tensor(*shape, dtype=dtype)]
         )

@@ -48,7 +48,9 @@ def test_values_are_mapped(tensorflow: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(got, array)
     assert not got.flags.owndata and not got.flags.writeable
     np.testing.assert_array_equal(found.array("w", "1000 300 5,7:-"), array[5:12])
-    with pytest.raises(UnsupportedError, match="tensor 'text': expected a variable of numbers, found one of type"):
+    with pytest.raises(
+        UnsupportedError, match="tensor 'text': expected a variable of numbers, found one of type"
+    ):
         found.array("text")
 
 

@@ -30,7 +30,9 @@ def test_reductions_of_integers(tensorflow, dtype):
 def test_reductions_of_bools(tensorflow):
     for op in ("All", "Any"):
         for axes in ([0], [1], [0, 1], []):
-            build = node(tensorflow, op, "input", axis=np.array(axes, np.int32), keep_dims=bool(len(axes) % 2))
+            build = node(
+                tensorflow, op, "input", axis=np.array(axes, np.int32), keep_dims=bool(len(axes) % 2)
+            )
             check(tensorflow, build, ((None, 5), "bool"))
 
 
@@ -54,7 +56,11 @@ def test_places(tensorflow, op):
     kinds = ["int32", "int64"] + (["int16", "uint16"] if op == "ArgMax" else [])
     for kind in kinds:
         check(tensorflow, node(tensorflow, op, "input", dimension=1, output_type=kind), (None, 5))
-    odd = np.random.default_rng(0).choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, 1e-40], (50, 7)).astype(np.float32)
+    odd = (
+        np.random.default_rng(0)
+        .choice([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, 1e-40], (50, 7))
+        .astype(np.float32)
+    )
     odd[0], odd[1], odd[2] = np.nan, -np.inf, np.inf
     check_values(tensorflow, node(tensorflow, op, "input", dimension=1), odd)
 
@@ -75,12 +81,21 @@ def test_running_totals(tensorflow, exclusive, reverse):
 def test_searches(tensorflow):
     rng = np.random.default_rng(0)
     for dtype in ("float32", "int32", "int64"):
-        rows, values = np.sort(rng.integers(0, 9, (3, 6)), 1).astype(dtype), rng.integers(-1, 11, (3, 8)).astype(dtype)
+        rows, values = (
+            np.sort(rng.integers(0, 9, (3, 6)), 1).astype(dtype),
+            rng.integers(-1, 11, (3, 8)).astype(dtype),
+        )
         for op in ("LowerBound", "UpperBound"):
             for out in ("int32", "int64"):
-                check_values(tensorflow, node(tensorflow, op, "sorted_inputs", "values", out_type=out), rows, values)
+                check_values(
+                    tensorflow, node(tensorflow, op, "sorted_inputs", "values", out_type=out), rows, values
+                )
     for dtype in ("float32", "float64", "int32", "int64"):
-        check(tensorflow, node(tensorflow, "Bucketize", "input", boundaries=[-1.0, 0.0, 0.5, 2.0]), ((None, 5), dtype))
+        check(
+            tensorflow,
+            node(tensorflow, "Bucketize", "input", boundaries=[-1.0, 0.0, 0.5, 2.0]),
+            ((None, 5), dtype),
+        )
 
 
 @pytest.mark.parametrize("op", ["Sum", "Prod", "Max", "Min", "Mean"])
@@ -105,7 +120,8 @@ def test_segments(tensorflow, op, dtype):
 
 
 def test_segments_out_of_order(tensorflow):
-    graph = Graph(tensorflow, node(tensorflow, "SegmentSum", "data", "segment_ids"), [((None,), "float32"), ((None,), "int32")])
+    build = node(tensorflow, "SegmentSum", "data", "segment_ids")
+    graph = Graph(tensorflow, build, [((None,), "float32"), ((None,), "int32")])
     x = np.ones(3, np.float32)
     for bad in ([0, 2, 1], [-1, 0, 1]):
         with pytest.raises(Exception, match="egment"):
@@ -121,7 +137,9 @@ def test_sparse_segments(tensorflow, op):
     build = node(tensorflow, "SparseSegment" + op, "data", indices=rows, segment_ids=ids)
     check_values(tensorflow, build, x)
     counted = f"SparseSegment{op}WithNumSegments"
-    check_values(tensorflow, node(tensorflow, counted, "data", indices=rows, segment_ids=ids, num_segments=6), x)
+    check_values(
+        tensorflow, node(tensorflow, counted, "data", indices=rows, segment_ids=ids, num_segments=6), x
+    )
 
 
 def test_counts(tensorflow):

@@ -24,13 +24,17 @@ def names(module: Any, what: str) -> list[str]:
     return [a["graph.name"] for a in attributes]
 
 
-def check(tf: Any, folder: Path, arrays: dict[str, Any], signature: str = "serving_default", **options: Any) -> Any:
+def check(
+    tf: Any, folder: Path, arrays: dict[str, Any], signature: str = "serving_default", **options: Any
+) -> Any:
     """The signature's results in the interpreter against TensorFlow's own loader."""
     chosen = None if signature == "serving_default" else signature
     module = import_saved_model(folder, signature=chosen, **options)
     function = tf.saved_model.load(str(folder)).signatures[signature]
     want = {k: v.numpy() for k, v in function(**{k: tf.constant(a) for k, a in arrays.items()}).items()}
-    assert sorted(names(module, "inputs")) == sorted(arrays) and sorted(names(module, "outputs")) == sorted(want)
+    assert sorted(names(module, "inputs")) == sorted(arrays) and sorted(names(module, "outputs")) == sorted(
+        want
+    )
     got = run_module(module, [arrays[k] for k in names(module, "inputs")])
     for name, array in zip(names(module, "outputs"), got, strict=True):
         close(array, want[name])
@@ -65,7 +69,9 @@ def test_a_module_with_several_signatures(tensorflow: Any, tmp_path: Path) -> No
     assert names(found, "inputs") == ["alpha", "zeta"] and names(found, "outputs") == ["a", "z"]
     found = check(tf, folder, {"x": random(5, 4)}, "second")
     assert names(found, "outputs") == [f"output_{i}" for i in range(12)]
-    with pytest.raises(OptionError, match="there is no signature 'third'; signatures: 'second', 'serving_default'"):
+    with pytest.raises(
+        OptionError, match="there is no signature 'third'; signatures: 'second', 'serving_default'"
+    ):
         import_saved_model(folder, signature="third")
 
 
@@ -77,7 +83,9 @@ def test_names_of_a_signature_and_of_the_graph(tensorflow: Any, tmp_path: Path) 
     call = tf.function(lambda x, y: {"p": x @ module.w, "q": y + 1.0}, input_signature=spec)
     folder = tmp_path / "saved"
     tf.saved_model.save(module, str(folder), signatures=call)
-    with pytest.raises(UnsupportedError, match=r"its rank is not known: give its shape, like --input x:\?,224"):
+    with pytest.raises(
+        UnsupportedError, match=r"its rank is not known: give its shape, like --input x:\?,224"
+    ):
         import_saved_model(folder)
     check(tf, folder, {"x": random(2, 4), "y": random(3, 3)}, inputs={"x": (None, 4)})
     found = import_saved_model(folder, inputs=["y", "x:7,4"], outputs=["p"])
@@ -174,7 +182,9 @@ def test_simple_save_tags_and_local_variables(tensorflow: Any, tmp_path: Path) -
         builder.save()
     (got,) = run_module(import_saved_model(folder), [np.array([1, 2], "f4")])
     np.testing.assert_array_equal(got, [5, 8])
-    with pytest.raises(UnsupportedError, match="the value of variable 'random' is computed when the model is loaded"):
+    with pytest.raises(
+        UnsupportedError, match="the value of variable 'random' is computed when the model is loaded"
+    ):
         import_saved_model(folder, signature="other")
 
 
@@ -189,7 +199,9 @@ def test_only_graphs_for_serving(tensorflow: Any, tmp_path: Path) -> None:
         builder.add_meta_graph_and_variables(session, ["train"], {})
         builder.add_meta_graph(["eval", "tpu"], {})
         builder.save()
-    with pytest.raises(FormatError, match=r"tagged 'serve', found graphs tagged \['train'\], \['eval', 'tpu'\]"):
+    with pytest.raises(
+        FormatError, match=r"tagged 'serve', found graphs tagged \['train'\], \['eval', 'tpu'\]"
+    ):
         import_saved_model(folder)
 
 

@@ -30,7 +30,9 @@ class Module(tf.Module):
         self.table = tf.Variable(rng.normal(size=(5, 2)).astype("f"), name="table")
         self.calls = tf.Variable(0, name="calls")
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 4], name="x"), tf.TensorSpec([None], tf.int32, name="id")])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, 4], name="x"), tf.TensorSpec([None], tf.int32, name="id")]
+    )
     def predict(self, x: Any, id: Any) -> Any:
         return {"y": tf.nn.relu(x @ self.w + self.b), "row": tf.gather(self.table, id)}
 

@@ -21,7 +21,7 @@ func.func @mixed(%x: tensor<2xf32>, %y: tensor<2xf32>) -> (tensor<2xf32>, tensor
   %b = graph.mul(%x, %nearly) : tensor<2xf32>
   func.return(%a, %b)
 }
-func.func @checked(%p: tensor<i1>, %x: tensor<?xf32> {graph.dims = ["n"]}, %y: tensor<?xf32> {graph.dims = ["m"]}) -> (tensor<?xf32> {graph.dims = ["m"]}) {
+func.func @checked(%p: tensor<i1>, %x: tensor<?xf32> {graph.dims = ["n"]}, %y: tensor<?xf32> {graph.dims = ["m"]}) -> (tensor<?xf32> {graph.dims = ["bcast(m, n)"]}) {
   %false = graph.constant() {value = dense<false> : tensor<i1>} : tensor<i1>
   %a = graph.select(%false, %x, %y) : tensor<?xf32> loc("same size")
   func.return(%a)
@@ -50,11 +50,10 @@ func.func @checked(%p: tensor<i1>, %x: tensor<?xf32> {graph.dims = ["n"]}, %y: t
 //     %b = graph.mul(%x, %nearly) : tensor<2xf32>
 //     func.return(%a, %b)
 //   }
-//   func.func @checked(%p: tensor<i1>, %x: tensor<?xf32> {graph.dims = ["n"]}, %y: tensor<?xf32> {graph.dims = ["m"]}) -> (tensor<?xf32> {graph.dims = ["m"]}) {
+//   func.func @checked(%p: tensor<i1>, %x: tensor<?xf32> {graph.dims = ["n"]}, %y: tensor<?xf32> {graph.dims = ["m"]}) -> (tensor<?xf32> {graph.dims = ["bcast(m, n)"]}) {
 //     %false = graph.constant() {value = dense<false> : tensor<i1>} : tensor<i1>
-//     %a = graph.select(%false, %x, %y) {requires = ["n == m"]} : tensor<?xf32> loc("same size")
+//     %a = graph.select(%false, %x, %y) {requires = ["n == m or 1"]} : tensor<?xf32> loc("same size")
 //     func.return(%a)
 //   }
 // }
 // reason: graph.add (bias): x + 0.0 is not x where x is -0.0
-// reason: graph.select (same size): it also checks that n == m

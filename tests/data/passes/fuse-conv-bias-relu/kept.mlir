@@ -18,7 +18,7 @@ func.func @steps(%x: tensor<2x2xf32>, %w: tensor<2x2xf32>) -> (tensor<2x2xf32>, 
   %h = graph.sub(%x, %g) : tensor<2x2xf32> loc("sub")
   func.return(%d, %f, %h)
 }
-func.func @shapes(%x: tensor<2x1xf32>, %w: tensor<1x1xf32>, %y: tensor<3x2x1xf32>, %s: tensor<?x2xf32> {graph.dims = ["n", 2]}, %t: tensor<?x2xf32> {graph.dims = ["m", 2]}, %v: tensor<2x2xf32>) -> (tensor<3x2x1xf32>, tensor<?x2xf32> {graph.dims = ["n", 2]}) {
+func.func @shapes(%x: tensor<2x1xf32>, %w: tensor<1x1xf32>, %y: tensor<3x2x1xf32>, %s: tensor<?x2xf32> {graph.dims = ["n", 2]}, %t: tensor<?x2xf32> {graph.dims = ["m", 2]}, %v: tensor<2x2xf32>) -> (tensor<3x2x1xf32>, tensor<?x2xf32> {graph.dims = ["bcast(m, n)", 2]}) {
   %a = graph.matmul(%x, %w) : tensor<2x1xf32> loc("small")
   %b = graph.add(%a, %y) : tensor<3x2x1xf32> loc("grows")
   %c = graph.matmul(%s, %v) : tensor<?x2xf32> loc("n rows")
@@ -54,11 +54,11 @@ func.func @region(%p: tensor<i1>, %x: tensor<2x2xf32>, %w: tensor<2x2xf32>) -> (
 //     %h = graph.sub(%x, %g) : tensor<2x2xf32> loc("sub")
 //     func.return(%d, %f, %h)
 //   }
-//   func.func @shapes(%x: tensor<2x1xf32>, %w: tensor<1x1xf32>, %y: tensor<3x2x1xf32>, %s: tensor<?x2xf32> {graph.dims = ["n", 2]}, %t: tensor<?x2xf32> {graph.dims = ["m", 2]}, %v: tensor<2x2xf32>) -> (tensor<3x2x1xf32>, tensor<?x2xf32> {graph.dims = ["n", 2]}) {
+//   func.func @shapes(%x: tensor<2x1xf32>, %w: tensor<1x1xf32>, %y: tensor<3x2x1xf32>, %s: tensor<?x2xf32> {graph.dims = ["n", 2]}, %t: tensor<?x2xf32> {graph.dims = ["m", 2]}, %v: tensor<2x2xf32>) -> (tensor<3x2x1xf32>, tensor<?x2xf32> {graph.dims = ["bcast(m, n)", 2]}) {
 //     %a = graph.matmul(%x, %w) : tensor<2x1xf32> loc("small")
 //     %b = graph.add(%a, %y) : tensor<3x2x1xf32> loc("grows")
 //     %c = graph.matmul(%s, %v) : tensor<?x2xf32> loc("n rows")
-//     %d = graph.add(%t, %c) {requires = ["m == n"]} : tensor<?x2xf32> loc("n rows and m rows")
+//     %d = graph.add(%t, %c) {requires = ["m == n or 1"]} : tensor<?x2xf32> loc("n rows and m rows")
 //     func.return(%b, %d)
 //   }
 //   func.func @region(%p: tensor<i1>, %x: tensor<2x2xf32>, %w: tensor<2x2xf32>) -> (tensor<2x2xf32>) {
@@ -77,6 +77,6 @@ func.func @region(%p: tensor<i1>, %x: tensor<2x2xf32>, %w: tensor<2x2xf32>) -> (
 // reason: graph.matmul (left of sub): graph.sub (sub) subtracts the result from another value
 // reason: graph.matmul (leaky): graph.leaky_relu (leaky_relu) cannot be part of an epilogue
 // reason: graph.fused_matmul (long + 1 + 2): the epilogue has max-steps=2 steps; graph.relu6 (3) is one more
-// reason: graph.matmul (n rows): graph.add (n rows and m rows): [m, 2] is not known to broadcast to [n, 2]
+// reason: graph.matmul (n rows): graph.add (n rows and m rows) gives shape [bcast(m, n), 2], the product [n, 2]
 // reason: graph.matmul (small): graph.add (grows) gives shape [3, 2, 1], the product [2, 1]
 // reason: graph.matmul (outside): its result is used inside of a region, by graph.relu (inside)
