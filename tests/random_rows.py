@@ -286,6 +286,8 @@ def batch_norm(d: Draw) -> Item:
     )
 
 
+from . import random_moves as random_moves  # noqa: E402  adds its rows
+
 ROWS = [f for f, _, _ in _ROWS]
 WEIGHTS = np.asarray([w for _, w, _ in _ROWS]) / sum(w for _, w, _ in _ROWS)
 MADE = {c for _, _, classes in _ROWS for c in classes}

@@ -15,6 +15,9 @@ from .former import Group
 IMAGES = (Conv2D, Conv3D, ConvTranspose, MaxPool2D, MaxPool3D, AvgPool2D, AvgPool3D, Dilation2D)
 #: anchors whose kernels finish their result tile by tile with a body
 ABSORBING = (*IMAGES, MatMul)
+#: a longer chain becomes several kernels: passes over memory cost little beside so many ops, and what LLVM does
+#: with one body grows faster than its length
+MOST_OPS = 64
 
 
 def group_block(block: Block) -> dict[Op, Group]:
@@ -35,17 +38,36 @@ def _join(op: Op, groups: dict[Op, Group], order: dict[Op, int]) -> None:
     open_groups = [g for v in dict.fromkeys(op.operands) if (g := _can_join(op, v, groups)) is not None]
     anchored = [g for g in open_groups if g.anchor is not None]
     host = max(anchored, key=lambda g: order[g.last]) if anchored else None
-    merged = [g for g in open_groups if g.anchor is None or g is host]
-    ops = sorted({o for g in merged for o in g.ops}, key=order.__getitem__)
-    group = Group([*ops, op], host.anchor if host else None)
-    fits = (
-        not any(map(may_fail, group.ops)) and host and all(fits_tiles(host, v, group) for v in group.inputs())
-    )
-    if host and not fits:
-        ops = sorted({o for g in open_groups if g.anchor is None for o in g.ops}, key=order.__getitem__)
-        group = Group([*ops, op], None)
-    for o in group.ops:
-        groups[o] = group
+    free = [g for g in open_groups if g.anchor is None]
+    joined = _within([host, *free] if host and _takes(host, free, op) else free)
+    if len(joined) == 1:
+        group = joined[0]
+        group.ops.append(op)
+    else:
+        ops = sorted((o for g in joined for o in g.ops), key=order.__getitem__)
+        group = Group([*ops, op], next((g.anchor for g in joined if g.anchor), None))
+        for o in ops:
+            groups[o] = group
+    groups[op] = group
+
+
+def _takes(host: Group, free: list[Group], op: Op) -> bool:
+    """Whether the host's kernel can do `op` and what joins with it on its tiles."""
+    made = {r for g in (host, *free) for r in g.last.results}
+    values = [v for v in op.operands if v not in made] + [v for g in free for v in g.inputs()]
+    fails = may_fail(op) or any(may_fail(o) for g in free for o in g.ops)
+    return not fails and all(fits_tiles(host, v, tensor(op.result)) for v in values)
+
+
+def _within(groups: list[Group]) -> list[Group]:
+    """As many of the groups as one body may hold, the first of them first."""
+    out: list[Group] = []
+    room = MOST_OPS - 1
+    for g in groups:
+        if len(g.ops) <= room:
+            out.append(g)
+            room -= len(g.ops)
+    return out
 
 
 def _can_join(op: Op, v: Value, groups: dict[Op, Group]) -> Group | None:
@@ -61,10 +83,10 @@ def _can_join(op: Op, v: Value, groups: dict[Op, Group]) -> Group | None:
     return g
 
 
-def fits_tiles(host: Group, v: Value, group: Group) -> bool:
-    """Whether a tile can read `v`: one number, one number per column, or a number per element; images may
-    also repeat over all their pixels."""
-    have, whole = v.type, tensor(group.result)
+def fits_tiles(host: Group, v: Value, whole: TensorType) -> bool:
+    """Whether a tile of a result `whole` can read `v`: one number, one number per column, or a number per element;
+    images may also repeat over all their pixels."""
+    have = v.type
     if not isinstance(have, TensorType) or have.size == 1:
         return isinstance(have, TensorType)
     aligned = (1,) * (whole.rank - have.rank) + have.shape

@@ -24,8 +24,8 @@ TOGETHER = 4
 
 @lowers("matvec")
 def lower_matvec(kernel: Kernel, target: Target) -> FuncOp:
-    """`(a, v, extras…, y, sums?, symbols…, lo, hi)` with a[batch…, R, K] and v[batch…, K]; R is y's axis params["axis"], of
-    its last two, and the other one is 1. A unit is a block of rows."""
+    """`(a, v, extras…, y, sums?, symbols…, lo, hi)` with a[batch…, R, K] and v[batch…, K]; R is y's axis
+    params["axis"], of its last two, and the other one is 1. A unit is a block of rows."""
     return _MatVec(kernel, target).function()
 
 

@@ -68,7 +68,7 @@ class GatherNd(GraphOp, name="graph.gather_nd"):
         x, indices = arrays
         at, rest = flat_indices(x, indices), x.shape[indices.shape[-1] :]
         rows = x.reshape(int(np.prod(x.shape[: indices.shape[-1]])), *rest)
-        return rows[at].reshape(*indices.shape[:-1], *rest)
+        return rows[at].reshape((*indices.shape[:-1], *rest))
 
 
 def _lower(a: Array, b: Array) -> Array:

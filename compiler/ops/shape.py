@@ -102,6 +102,8 @@ class Pad(GraphOp, name="graph.pad", traits={"symbolic"}):
             raise shape_error(self, f"paddings {list(self.low)}, {list(self.high)} do not fit rank {t.rank}")
         if tensor(self.value).shape != ():
             raise shape_error(self, "the padding value must be a scalar")
+        for d in (*self.low, *self.high):
+            require_at_least(self, d, 0, f"a padding of {d} is negative")
         shape = tuple(d + a + b for d, a, b in zip(t.shape, self.low, self.high, strict=True))
         return (TensorType(shape, dtype),)
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...compiler.ir.core import Value
-from ...compiler.ir.dims import Dim, Sym, dim_max, floordiv, product
+from ...compiler.ir.dims import Dim, dim_max, floordiv, product
 from ...compiler.ops import elementwise as e
 from ...compiler.ops.base import dims_text, tensor
 from ...compiler.ops.rearrange import Reverse
-from ...compiler.ops.shape import BroadcastTo, Concat, Gather, Pad
+from ...compiler.ops.shape import Concat, Gather, Pad
 from .context import Context
 from .nodes_reduce import normal_axes, normal_axis
 from .nodes_series import count_up
@@ -125,26 +125,12 @@ def pairs(c: Context, v: Value, what: str, count: int) -> Pairs:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def padded(c: Context, x: Value, around: Pairs, value: Value | None = None) -> Value:
-    """x with zeros or a value around it; borders that are known only at run time are joined to it, axis by axis."""
+def padded(c: Context, x: Value, around: Pairs) -> Value:
+    """x with zeros around it."""
     if all(d == 0 for pair in around for d in pair):
         return x
-    value = c.scalar(0, tensor(x).dtype) if value is None else value
-    low, high = [p for p, _ in around], [p for _, p in around]
-    fixed = [
-        (d, e) for d, e in zip(low, high, strict=True) if not isinstance(d, Sym) and not isinstance(e, Sym)
-    ]
-    if len(fixed) == len(low):
-        return c.make(Pad, x, value, low=tuple(d for d, _ in fixed), high=tuple(e for _, e in fixed))
-    for axis, pair in enumerate(around):
-        shape = list(tensor(x).shape)
-        parts = [x]
-        for d, place in zip(pair, (0, 2), strict=True):
-            if d != 0:
-                shape[axis] = d
-                parts.insert(place, c.make(BroadcastTo, value, shape=tuple(shape)))
-        x = c.make(Concat, *parts, axis=axis) if len(parts) > 1 else x
-    return x
+    low, high = (tuple(pair[i] for pair in around) for i in (0, 1))
+    return c.make(Pad, x, c.scalar(0, tensor(x).dtype), low=low, high=high)
 
 
 def cropped(c: Context, x: Value, around: Pairs) -> Value:

@@ -101,11 +101,6 @@ _ENCODINGS: dict[str, _Encoding] = {
     "int8": _Encoding(7, "i4", "i1"),
     "uint16": _Encoding(7, "i4", "<u2"),
     "uint8": _Encoding(7, "i4", "u1"),
-    "qint32": _Encoding(7, "i4", "<i4"),
-    "qint16": _Encoding(7, "i4", "<i2"),
-    "qint8": _Encoding(7, "i4", "i1"),
-    "quint16": _Encoding(7, "i4", "<u2"),
-    "quint8": _Encoding(7, "i4", "u1"),
 }
 
 

@@ -115,6 +115,8 @@ def test_attributes_are_sorted_and_unset_ones_absent():
 def test_every_data_type_has_one_name(number):
     name = str(data_type(number))
     plain = {"FLOAT": "float32", "DOUBLE": "float64", "HALF": "float16"}
+    # quantised types are the integers that they hold
+    plain |= {"Q" + t.upper(): t for t in ("int8", "uint8", "int16", "uint16", "int32")}
     assert name == plain.get(proto.DATA_TYPES[number], proto.DATA_TYPES[number].lower())
     if number:
         assert data_type(number + 100) == data_type(number)

@@ -64,6 +64,22 @@ def test_gathers_of_many_axes(tmp_path: Path, depth: int) -> None:
 KINDS = ("update", "add", "sub", "min", "max")
 
 
+def test_single_elements(tmp_path: Path) -> None:
+    """Indices of rank 1 that choose from all axes."""
+    module = graph(lambda b, x, i: b(GatherNd, x, i), [tensor(n, 5, dtype=i8), tensor(2, dtype=i64)])
+    x = np.arange(15, dtype=np.int8).reshape(3, 5)
+    check(module, tmp_path, [{}], inputs=[x, np.array([2, 3])])
+
+
+def test_paddings_that_turn_out_negative(tmp_path: Path) -> None:
+    def pad(b: Builder, x: Value) -> Value:
+        return b(Pad, x, constant(b, np.float32(0)), low=(n - 3,), high=(0,))
+
+    model = check(graph(pad, [tensor(n)]), tmp_path, ({"n": 3}, {"n": 9}))
+    with pytest.raises(Error, match="n >= 3|n - 3 >= 0"):
+        model.run({"x0": np.ones(2, np.float32)})
+
+
 @pytest.mark.parametrize(
     ("dtype", "kind"),
     [
