@@ -71,3 +71,7 @@ class ExecutionError(Error):
 
 class BusyError(ExecutionError):
     """State or session is in exclusive use by another call."""
+
+
+#: what code that was not made for the input at hand raises: readers of untrusted files turn it into an Error
+UNFORESEEN = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from ...runtime.errors import Error, ParseError
+from ...runtime.errors import UNFORESEEN, Error, ParseError
 from .attribute_parser import AttributeParser, unescape
 from .attributes import Array, Attribute, SymbolRef
 from .core import Block, Op, Region, Value
@@ -305,6 +305,8 @@ class Parser(AttributeParser):
             raise
         except Error as e:
             raise self.error(str(e), start) from e
+        except UNFORESEEN as e:
+            raise self.error(f"{name} makes no sense as it is: {type(e).__name__}: {e}", start) from e
         got, want = [str(r.type) for r in op.results], [str(t) for t in types]
         if got != want and (types or name not in ("builtin.module", "func.func")):
             raise self.error(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...runtime.errors import Error, VerifyError
+from ...runtime.errors import UNFORESEEN, Error, VerifyError
 from .core import Block, Op, Value
 
 
@@ -71,8 +71,13 @@ class _Verifier:
         for ref in op.symbol_uses():
             if ref not in self.symbols:
                 raise VerifyError(f"{op.name} ({op.location}): symbol @{ref} is not defined")
-        op.verify_symbols(self.symbols)
-        op.verify()
+        try:
+            op.verify_symbols(self.symbols)
+            op.verify()
+        except Error:
+            raise
+        except UNFORESEEN as e:
+            raise VerifyError(f"{op.name} ({op.location}): {type(e).__name__}: {e}") from e
 
     def types(self, op: Op) -> None:
         if type(op).infer is Op.infer:
@@ -81,7 +86,7 @@ class _Verifier:
             want = op.infer()
         except VerifyError:
             raise
-        except Error as e:
+        except (Error, *UNFORESEEN) as e:
             raise VerifyError(str(e)) from e
         got = tuple(r.type for r in op.results)
         if got != want:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...runtime.errors import DTypeError
 from ..ir.attributes import Array
-from ..ir.dims import Dim, Sym, dim_bcast, ceildiv, product
+from ..ir.dims import Dim, Sym, ceildiv, dim_bcast, product
 from ..ir.opdef import Attr, Operand, Variadic
 from ..ir.types import TensorType, Type
 from .base import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -11,7 +12,6 @@ import numpy as np
 from ..ir.attributes import Array
 
 _EULER = 0.5772156649015329
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
 
 
 def _each(f: Callable[[float], float]) -> Callable[..., Array]:
@@ -24,9 +24,16 @@ def _ndtri(p: float) -> float:
     return -math.inf if p == 0 else math.inf if p == 1 else math.nan
 
 
+@cache
+def _legendre() -> tuple[Array, Array]:
+    """Nodes and weights; not at import, for they take longer than all the rest."""
+    return np.polynomial.legendre.leggauss(400)
+
+
 def _integral(f: Callable[[Array], Array], upper: float) -> float:
     """From 0 to `upper` by Gauss and Legendre."""
-    return float(np.sum(_WEIGHTS * f((_NODES + 1) * (upper / 2))) * (upper / 2))
+    nodes, weights = _legendre()
+    return float(np.sum(weights * f((nodes + 1) * (upper / 2))) * (upper / 2))
 
 
 def _bessel_ie(x: float, order: int) -> float:

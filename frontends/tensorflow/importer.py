@@ -15,7 +15,15 @@ from ...compiler.ir.dims import Dim
 from ...compiler.ir.rewrite import is_dead
 from ...compiler.ir.types import TensorType
 from ...compiler.ops.builtin import finish_function, new_function, new_module
-from ...runtime.errors import DTypeError, FormatError, InputError, ShapeError, UnsupportedError
+from ...runtime.errors import (
+    UNFORESEEN,
+    DTypeError,
+    Error,
+    FormatError,
+    InputError,
+    ShapeError,
+    UnsupportedError,
+)
 from ...runtime.spec import DType
 from . import surgery
 from .complex_pairs import NO_PAIRS, Pair, complex_converter
@@ -199,6 +207,10 @@ class Importer:
             raise kind(f"{self._at(context)}: {_plain(e)}") from e
         except DTypeError as e:
             return self._wrong_dtype(context, operands, e)
+        except Error:
+            raise
+        except UNFORESEEN as e:  # a graph that no converter thought of
+            raise FormatError(f"{self._at(context)}: it makes no sense as it is: {type(e).__name__}: {e}") from e
 
     def _wrong_dtype(self, c: Context, operands: Sequence[Result], e: DTypeError) -> Missing:
         """Operands that contradict each other or the attributes make the graph wrong; else the data type

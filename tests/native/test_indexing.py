@@ -76,7 +76,7 @@ def test_paddings_that_turn_out_negative(tmp_path: Path) -> None:
         return b(Pad, x, constant(b, np.float32(0)), low=(n - 3,), high=(0,))
 
     model = check(graph(pad, [tensor(n)]), tmp_path, ({"n": 3}, {"n": 9}))
-    with pytest.raises(Error, match="n >= 3|n - 3 >= 0"):
+    with pytest.raises(Error, match=r"n - 3 >= 0|n >= 3"):
         model.run({"x0": np.ones(2, np.float32)})
 
 

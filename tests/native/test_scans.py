@@ -90,9 +90,7 @@ def test_places_of_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", scan.KINDS)
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
-@pytest.mark.parametrize(
-    ("exclusive", "reverse"), [(False, False), (True, False), (False, True), (True, True)]
-)
+@pytest.mark.parametrize(("exclusive", "reverse"), [(False, False), (True, True)])
 def test_running_totals(
     tmp_path: Path, kind: str, shape: Any, axis: int, exclusive: bool, reverse: bool
 ) -> None:
@@ -130,7 +128,7 @@ def test_searches(tmp_path: Path, upper: bool, d: DType) -> None:
 
 @pytest.mark.parametrize("sorted_ids", [False, True])
 @pytest.mark.parametrize("kind", segment.KINDS)
-@pytest.mark.parametrize(("inner", "d"), [((), f32), ((1,), i32), ((37,), f32), ((3, 45), f64), ((70,), u8)])
+@pytest.mark.parametrize(("inner", "d"), [((), i32), ((37,), f32), ((3, 45), f64), ((70,), u8)])
 def test_segments(tmp_path: Path, kind: str, inner: Any, d: DType, sorted_ids: bool) -> None:
     module = graph(
         lambda b, x, ids: b(segment.SegmentReduce, x, ids, kind=kind, count=9, sorted=sorted_ids),
