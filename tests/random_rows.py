@@ -24,9 +24,9 @@ from netwright.compiler.ops.matmul import MatMul
 from netwright.compiler.ops.norm import BatchNorm, Softmax
 from netwright.compiler.ops.pool import AvgPool2D, MaxPool2D
 from netwright.compiler.ops.reduce import Reduce, ReduceMax, ReduceMean, ReduceMin, ReduceProd, ReduceSum
-from netwright.runtime.spec import f32, f64, i32, i64
+from netwright.runtime.spec import i32, i64
 
-from .random_graphs import EXACT, N, ROUNDED, SUMMED, ZERO, Draw, Item, Rejected
+from .random_graphs import EXACT, ROUNDED, SUMMED, ZERO, Draw, Item, N, Rejected
 
 Row = Callable[[Draw], Any]
 _ROWS: list[tuple[Row, float, tuple[type[Op], ...]]] = []
@@ -57,7 +57,11 @@ APART = (ew.Cast, ew.Select, BatchNorm)
 def pointwise_classes() -> list[type[GraphOp]]:
     """The pointwise ops whose attributes all have defaults."""
     found = [c for c in REGISTRY.values() if issubclass(c, GraphOp) and "pointwise" in c.traits]
-    return [c for c in found if c not in APART and not any(a.default_key is None for a in c.spec.attributes.values())]
+    return [
+        c
+        for c in found
+        if c not in APART and not any(a.default_key is None for a in c.spec.attributes.values())
+    ]
 
 
 def pointwise(d: Draw, cls: type[GraphOp]) -> Item:
@@ -275,15 +279,11 @@ def matmul(d: Draw) -> Item:
 def batch_norm(d: Draw) -> Item:
     x = conv(d) if d.flag() else d.pick("f", rank=(1, 4), where=lambda i: isinstance(i.shape[-1], int))
     c = x.shape[-1:]
-    fixed = True # TODO d.chance(0.8)
-    scale, offset, mean = (
-        d.fresh(c, x.dtype, lambda *s: d.rng.normal(size=s), fixed) for _ in range(3)
-    )
+    fixed = True  # TODO d.chance(0.8)
+    scale, offset, mean = (d.fresh(c, x.dtype, lambda *s: d.rng.normal(size=s), fixed) for _ in range(3))
     variance = d.fresh(c, x.dtype, lambda *s: d.rng.uniform(0.5, 2, size=s), fixed)
     operands = (x, scale, offset, mean, variance)
-    return d.emit(
-        BatchNorm, *operands, noise=SUMMED, signs=(1, 1, 1, -1, 1), epsilon=d.choice((1e-3, 1e-5))
-    )
+    return d.emit(BatchNorm, *operands, noise=SUMMED, signs=(1, 1, 1, -1, 1), epsilon=d.choice((1e-3, 1e-5)))
 
 
 from . import random_moves as random_moves  # noqa: E402  adds its rows

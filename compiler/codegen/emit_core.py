@@ -73,10 +73,16 @@ class Scalars:
 
 @dataclass
 class Mem:
-    """A buffer: base pointer and type; sizes and strides are evaluated from the type's symbols."""
+    """A buffer: base pointer and type; sizes and strides are evaluated from the type's symbols.
+
+    A view has a place `at` in a `source` instead of a pointer: its address is computed wherever it is used, for
+    a long function has thousands of views, and registers that live long cost LLVM more than additions.
+    """
 
     pointer: str
     type: MemRefType
+    source: Mem | None = None
+    at: Affine = Affine()
 
 
 class EmitterBase:
@@ -211,7 +217,7 @@ class EmitterBase:
         total = self.dim(mem.type.offset)
         for i, stride in zip(indices, mem.type.element_strides, strict=True):
             total = total.plus(self.multiply(i, self.dim(stride)))
-        pointer = mem.pointer
+        pointer = self.base(mem)
         by_depth: dict[int, list[tuple[str, int]]] = {}
         for name, c in total.terms:
             by_depth.setdefault(self.depths.get(name, 0), []).append((name, c))
@@ -228,6 +234,10 @@ class EmitterBase:
                 return self.pure(f"getelementptr i{8 * c * size}, ptr {pointer}, i64 {name}", pointer, name)
         offset = self.materialize(Affine(tuple((n, c * size) for n, c in terms)))
         return self.pure(f"getelementptr i8, ptr {pointer}, i64 {offset}", pointer, offset)
+
+    def base(self, mem: Mem) -> str:
+        """The address at which a buffer begins."""
+        return mem.pointer if mem.source is None else self.address(mem.source, [mem.at])
 
     def memory(self, v: Value) -> Mem:
         have = self.values[v]

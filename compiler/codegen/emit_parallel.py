@@ -17,6 +17,10 @@ class ParallelEmitter(ControlEmitter):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self.extra: list[str] = []
+        #: the largest frame of the function's parallel loops
+        self.frame_bytes = 0
+        #: whether the body of a parallel loop is being written
+        self.outlined = False
 
     def scf_parallel(self, op: Op) -> None:
         lower, upper, _ = op.operands
@@ -28,14 +32,15 @@ class ParallelEmitter(ControlEmitter):
         for v in outside:
             have = self.values[v]
             fields.append(
-                ("ptr", have.pointer) if isinstance(have, Mem) else (self.llvm_type(v.type), self.operand(v))
+                ("ptr", self.base(have))
+                if isinstance(have, Mem)
+                else (self.llvm_type(v.type), self.operand(v))
             )
         symbols = sorted(self.symbols)
         fields += [("i64", self.materialize(self.symbols[s])) for s in symbols]
         frame_type = "{ " + ", ".join(t for t, _ in fields) + " }" if fields else "{ i64 }"
-        frame = self.fresh(0)
-        # one slot in the entry block, also for loops inside loops
-        self.scopes[0].lines.insert(0, f"  {frame} = alloca {frame_type}")
+        frame = "%frame.own"  # one for all: each loop is over before the next begins
+        self.frame_bytes = max(self.frame_bytes, 8 * max(len(fields), 1))
         for i, (t, value) in enumerate(fields):
             slot = self.emit(f"getelementptr {frame_type}, ptr {frame}, i32 0, i32 {i}")
             self.line(f"store {t} {value}, ptr {slot}")
@@ -48,11 +53,11 @@ class ParallelEmitter(ControlEmitter):
         self.line(f"call void @nw.parallel(ptr @{body}, ptr {frame}, i64 {count}, ptr %team)")
 
     def _outline(self, op: Op, name: str, frame_type: str, outside: list[Value], symbols: list[str]) -> None:
-        kept = (self.scopes, self.values, self.depths, self.symbols, self.name)
-        values = dict(self.values)
+        kept = (self.scopes, self.depths, self.symbols, self.name, self.frame_bytes, self.outlined)
+        kept_values = {v: self.values[v] for v in outside}
         self.scopes, self.depths = [Scope("entry")], {}
-        self.values, self.symbols = values, {}
-        self.name = name
+        self.frame_bytes, self.outlined = 0, True
+        self.symbols, self.name = {}, name
         for i, v in enumerate(outside):
             slot = self.emit(f"getelementptr {frame_type}, ptr %frame, i32 0, i32 {i}")
             if isinstance(v.type, MemRefType):
@@ -66,11 +71,17 @@ class ParallelEmitter(ControlEmitter):
         self.values[op.body.args[0]] = Affine((("%task", 1),))
         self.block(op.body)
         self.line("ret void")
-        lines = "\n".join(["entry:", *self.scope.lines])
+        lines = self.function_lines()
         self.extra.append(
             f"define internal void @{name}(ptr %frame, i64 %task, i64 %slot) {self.attributes} {{\n{lines}\n}}\n"
         )
-        self.scopes, self.values, self.depths, self.symbols, self.name = kept
+        self.scopes, self.depths, self.symbols, self.name, self.frame_bytes, self.outlined = kept
+        self.values.update(kept_values)
+
+    def function_lines(self) -> str:
+        """The text of a whole function's body."""
+        own = [f"  %frame.own = alloca [{self.frame_bytes} x i8], align 8"] if self.frame_bytes else []
+        return "\n".join(["entry:", *own, *self.scope.lines])
 
 
 def _captured(op: Op) -> list[Value]:

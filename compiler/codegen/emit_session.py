@@ -36,7 +36,7 @@ class SessionEmitter(ParallelEmitter):
         self.values[op.result] = Mem(block, op.result.type)  # type: ignore[arg-type]
 
     def session_is_null(self, op: Op) -> None:
-        self.values[op.result] = self.emit(f"icmp eq ptr {self.memory(op.operands[0]).pointer}, null")
+        self.values[op.result] = self.emit(f"icmp eq ptr {self.base(self.memory(op.operands[0]))}, null")
 
     def session_keep(self, op: Op) -> None:
         source, *sizes = op.operands

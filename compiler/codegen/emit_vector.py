@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ...runtime.spec import DType, boolean
 from ..ir.core import Op, Value
@@ -60,16 +61,14 @@ class VectorEmitter(ArithEmitter):
         )
 
     def memref_view(self, op: Op) -> None:
-        source = self.memory(op.operands[0])
-        pointer = self.address(source, [self.index(op.operands[1])])
         kind = op.result.type
         if isinstance(kind, MemRefType):
-            self.values[op.result] = Mem(pointer, kind)
+            self.values[op.result] = Mem("", kind, self.memory(op.operands[0]), self.index(op.operands[1]))
 
     def memref_reinterpret_cast(self, op: Op) -> None:
         source, kind = self.memory(op.operands[0]), op.result.type
         if isinstance(kind, MemRefType):
-            self.values[op.result] = Mem(source.pointer, kind)
+            self.values[op.result] = replace(source, type=kind)
 
     # whole vectors
 

@@ -59,6 +59,10 @@ HANDLERS: dict[str, Any] = {
 }
 
 SYMBOL = "kern.symbol"
+#: ops that run kernels
+_STEPS = ("func.call", "scf.parallel")
+#: an entry function of more calls is not optimized
+MOST_PARTS = 500
 
 
 class FunctionEmitter(SessionEmitter):
@@ -67,6 +71,8 @@ class FunctionEmitter(SessionEmitter):
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         denormals = '"denormal-fp-math"="preserve-sign,preserve-sign"'
+        #: whether each call ends a basic block, and how many did
+        self.stepwise, self.parts = False, 0
         self.attributes = f'"target-cpu"="{target.cpu}" {denormals} nounwind'
 
     def op(self, op: Op) -> None:
@@ -74,9 +80,22 @@ class FunctionEmitter(SessionEmitter):
         if handler is None:
             raise UnsupportedError(f"the code generator has no handler for {op.name}", [op.name])
         handler(self, op)
+        if op.name in _STEPS and self.stepwise and not self.outlined and len(self.scopes) == 1:
+            self._next_part()
+
+    def _next_part(self) -> None:
+        """A new basic block, in which nothing that was computed so far is known: LLVM's time grows faster than a
+        block's length, and than the number of registers that live across all of it."""
+        self.parts += 1
+        label = self.label("part")
+        self.line(f"br label %{label}")
+        self.scope.lines.append(f"{label}:")
+        self.scope.label = label
+        self.scope.known.clear()
 
     def entry_function(self, func: Op) -> str:
         """An entry function also gets the team of threads that works for the call, and the session's tables."""
+        self.stepwise = True
         return self.function(func, prefix="fn.", more=["ptr %team", "ptr %own"])
 
     def function(
@@ -100,5 +119,8 @@ class FunctionEmitter(SessionEmitter):
         params += more
         self.block(func.body)
         self.line("ret void")
-        body = "\n".join(["entry:", *self.scope.lines])
-        return f"define {linkage} void @{self.name}({', '.join(params)}) {self.attributes} {{\n{body}\n}}\n"
+        body = self.function_lines()
+        # what only calls kernels needs no optimization, which would make a block of a long function's parts again
+        kept = " noinline optnone" if self.parts > MOST_PARTS else ""
+        head = f"define {linkage} void @{self.name}({', '.join(params)}) {self.attributes}{kept}"
+        return f"{head} {{\n{body}\n}}\n"

@@ -189,7 +189,9 @@ class Gather(GraphOp, name="graph.gather"):
             raise shape_error(self, "a scalar has no rows")
         axis = normal_axis(self, self.axis, x.rank)
         if not 0 <= self.batch_dims <= min(axis, i.rank):
-            raise shape_error(self, f"batch_dims {self.batch_dims} do not fit axis {axis} of {x} and indices {i}")
+            raise shape_error(
+                self, f"batch_dims {self.batch_dims} do not fit axis {axis} of {x} and indices {i}"
+            )
         for a, b in zip(x.shape[: self.batch_dims], i.shape[: self.batch_dims], strict=True):
             require_equal(self, a, b)
         shape = (*x.shape[:axis], *i.shape[self.batch_dims :], *x.shape[axis + 1 :])

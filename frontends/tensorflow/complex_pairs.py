@@ -24,10 +24,10 @@ from .tensors import OtherType
 PARTS = {"complex64": f32, "complex128": f64}
 #: ops that do to a complex tensor what they do to its parts
 BY_PARTS = (
-    "Add", "AddN", "AddV2", "BatchToSpaceND", "BroadcastTo", "Concat", "ConcatV2", "ExpandDims", "Gather", "GatherNd",
-    "GatherV2", "Identity", "IdentityN", "Mean", "Neg", "Pack", "Pad", "PreventGradient", "Reshape", "ReverseV2", "Roll",
-    "Select", "SelectV2", "Slice", "Snapshot", "Split", "SplitV", "Squeeze", "StopGradient", "StridedSlice", "Sub", "Sum",
-    "Tile", "Transpose", "Unpack",
+    "Add", "AddN", "AddV2", "BatchToSpaceND", "BroadcastTo", "Concat", "ConcatV2", "ExpandDims", "Gather",
+    "GatherNd", "GatherV2", "Identity", "IdentityN", "Mean", "Neg", "Pack", "Pad", "PreventGradient",
+    "Reshape", "ReverseV2", "Roll", "Select", "SelectV2", "Slice", "Snapshot", "Split", "SplitV", "Squeeze",
+    "StopGradient", "StridedSlice", "Sub", "Sum", "Tile", "Transpose", "Unpack",
 )  # fmt: skip
 NO_PAIRS = "complex operands are not supported"
 #: ops that ask for nothing but a shape

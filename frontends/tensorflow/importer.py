@@ -210,7 +210,9 @@ class Importer:
         except Error:
             raise
         except UNFORESEEN as e:  # a graph that no converter thought of
-            raise FormatError(f"{self._at(context)}: it makes no sense as it is: {type(e).__name__}: {e}") from e
+            raise FormatError(
+                f"{self._at(context)}: it makes no sense as it is: {type(e).__name__}: {e}"
+            ) from e
 
     def _wrong_dtype(self, c: Context, operands: Sequence[Result], e: DTypeError) -> Missing:
         """Operands that contradict each other or the attributes make the graph wrong; else the data type

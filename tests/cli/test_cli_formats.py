@@ -54,7 +54,9 @@ def test_a_signature_is_chosen(run: Run, refused: Refused, tmp_path: Path) -> No
 
 def test_info_of_a_saved_model(run: Run) -> None:
     shown = text(run("info", MODULE))
-    assert shown.startswith(f"{MODULE}: a TensorFlow SavedModel, 1 graph\n  graph  tags serve, written by TensorFlow")
+    assert shown.startswith(
+        f"{MODULE}: a TensorFlow SavedModel, 1 graph\n  graph  tags serve, written by TensorFlow"
+    )
     for row in (
         "  signature  serving_default\n    input   id: int32[?]\n    input   x: float32[?, 4]\n",
         "    output  row: float32[?, 2]\n    output  y: float32[?, 3]\n",
@@ -110,5 +112,7 @@ def test_damaged_values_are_named(refused: Refused, tmp_path: Path) -> None:
     data[:48] = data[:48][::-1]
     shard.write_bytes(data)
     sentence = refused("compile", "m", "-o", "m.so")
-    assert re.search(r"tensor '\w+/\.ATTRIBUTES/VARIABLE_VALUE': its values do not match their checksum", sentence)
+    assert re.search(
+        r"tensor '\w+/\.ATTRIBUTES/VARIABLE_VALUE': its values do not match their checksum", sentence
+    )
     assert "\n" not in sentence and not (tmp_path / "m.so").exists()

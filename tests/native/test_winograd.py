@@ -30,7 +30,9 @@ def test_transforms_convolve(m: int, r: int) -> None:
     t = transform(m, r)
     d, g = rng.normal(size=t.size), rng.normal(size=r)
     output, weights, given = (np.array(x, np.float64) for x in (t.output, t.weights, t.input))
-    np.testing.assert_allclose(output @ ((weights @ g) * (given @ d)), np.correlate(d, g, "valid"), atol=1e-13)
+    np.testing.assert_allclose(
+        output @ ((weights @ g) * (given @ d)), np.correlate(d, g, "valid"), atol=1e-13
+    )
 
 
 def network(

@@ -93,13 +93,6 @@ REFUSED = {
         node("y", "Sum", "x", "a"),
         "operand 'axes' is computed at run time and must be known at compile time",
     ),
-    "paddings from sizes": (
-        X,
-        node("s", "Shape", "x"),
-        node("p", "Pack", "s", "s"),
-        node("y", "Pad", "x", "p"),
-        "operand 'paddings' depends on sizes that are known only at run time",
-    ),
     "unknown depth of indices": (
         X,
         placeholder("i", None, None, dtype="int32"),
@@ -113,7 +106,15 @@ REFUSED = {
     ),
     "patches over channels": (
         placeholder("x", None, 2, 2, 2),
-        node("y", "ExtractImagePatches", "x", ksizes=[1, 1, 1, 2], strides=[1] * 4, rates=[1] * 4, padding="SAME"),
+        node(
+            "y",
+            "ExtractImagePatches",
+            "x",
+            ksizes=[1, 1, 1, 2],
+            strides=[1] * 4,
+            rates=[1] * 4,
+            padding="SAME",
+        ),
         "windows over the batch or the channels are not supported",
     ),
     "scatters into all": (
