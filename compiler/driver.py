@@ -211,7 +211,11 @@ def check_module(module: Op) -> None:
             missing.setdefault(op.name.removeprefix("graph."), []).append(str(op.location))
     if missing:
         rows = [f"{name} x {len(at)}: {', '.join(at[:3])}" for name, at in sorted(missing.items())]
-        raise UnsupportedError("operations without a kernel: " + "; ".join(rows), sorted(missing))
+        more = [
+            {"op": name, "count": len(at), "nodes": at, "reason": "there is no kernel for it"}
+            for name, at in sorted(missing.items())
+        ]
+        raise UnsupportedError("operations without a kernel: " + "; ".join(rows), sorted(missing), more)
 
 
 def payload(module: Op) -> Payload:

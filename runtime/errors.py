@@ -7,6 +7,7 @@ re-exports these names; they live here because the runtime ships without the com
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class Error(Exception):
@@ -30,11 +31,16 @@ class OptionError(Error, ValueError):
 
 
 class UnsupportedError(Error):
-    """The model needs something netwright does not do; `ops` names the op types in the way."""
+    """The model needs something netwright does not do; `ops` names the op types in the way.
 
-    def __init__(self, message: str, ops: Iterable[str] = ()) -> None:
+    `rows` says more of each, as far as known: `op`, `count`, `nodes` (all their names) and `reason`.
+    """
+
+    def __init__(self, message: str, ops: Iterable[str] = (), rows: Iterable[dict[str, Any]] = ()) -> None:
         super().__init__(message)
         self.ops = tuple(ops)
+        plain = ({"op": op, "count": 1, "nodes": [], "reason": message} for op in self.ops)
+        self.rows: list[dict[str, Any]] = list(rows) or list(plain)
 
 
 class FormatError(Error):

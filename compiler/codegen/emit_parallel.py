@@ -78,10 +78,10 @@ class ParallelEmitter(ControlEmitter):
         self.scopes, self.depths, self.symbols, self.name, self.frame_bytes, self.outlined = kept
         self.values.update(kept_values)
 
-    def function_lines(self) -> str:
-        """The text of a whole function's body."""
+    def function_lines(self, lines: list[str] | None = None) -> str:
+        """The text of a whole function's body, by default the one being written."""
         own = [f"  %frame.own = alloca [{self.frame_bytes} x i8], align 8"] if self.frame_bytes else []
-        return "\n".join(["entry:", *own, *self.scope.lines])
+        return "\n".join(["entry:", *own, *(self.scope.lines if lines is None else lines)])
 
 
 def _captured(op: Op) -> list[Value]:

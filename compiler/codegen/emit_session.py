@@ -16,6 +16,8 @@ class SessionEmitter(ParallelEmitter):
     """Handlers of the session dialect. `stages` is the number of stage rows in every session."""
 
     stages = 0
+    #: whether the function may end before its last op
+    leaves = False
 
     def session_bind(self, op: Op) -> None:
         self.symbols[op.attributes["symbol"]] = self.index(op.operands[0])
@@ -24,6 +26,7 @@ class SessionEmitter(ParallelEmitter):
         self.values[op.result] = Affine((("%slot", 1),))
 
     def session_leave(self, op: Op) -> None:
+        self.leaves = True
         condition = self.operand(op.operands[0])
         leave, stay = self.label("leave"), self.label("stay")
         self.line(f"br i1 {condition}, label %{leave}, label %{stay}")

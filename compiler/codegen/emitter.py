@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -61,8 +62,10 @@ HANDLERS: dict[str, Any] = {
 SYMBOL = "kern.symbol"
 #: ops that run kernels
 _STEPS = ("func.call", "scf.parallel")
-#: an entry function of more calls is not optimized
-MOST_PARTS = 500
+#: an entry function of more calls becomes several functions
+MOST_PARTS = 100
+_MADE = re.compile(r"  (%v\d+) = ")
+_REGISTER = re.compile(r"%v\d+\b")
 
 
 class FunctionEmitter(SessionEmitter):
@@ -71,8 +74,8 @@ class FunctionEmitter(SessionEmitter):
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         denormals = '"denormal-fp-math"="preserve-sign,preserve-sign"'
-        #: whether each call ends a basic block, and how many did
-        self.stepwise, self.parts = False, 0
+        #: whether each call ends a basic block; the lines at which the next ones begin
+        self.stepwise, self.parts = False, list[int]()
         self.attributes = f'"target-cpu"="{target.cpu}" {denormals} nounwind'
 
     def op(self, op: Op) -> None:
@@ -86,9 +89,9 @@ class FunctionEmitter(SessionEmitter):
     def _next_part(self) -> None:
         """A new basic block, in which nothing that was computed so far is known: LLVM's time grows faster than a
         block's length, and than the number of registers that live across all of it."""
-        self.parts += 1
         label = self.label("part")
         self.line(f"br label %{label}")
+        self.parts.append(len(self.scope.lines))
         self.scope.lines.append(f"{label}:")
         self.scope.label = label
         self.scope.known.clear()
@@ -119,8 +122,31 @@ class FunctionEmitter(SessionEmitter):
         params += more
         self.block(func.body)
         self.line("ret void")
-        body = self.function_lines()
-        # what only calls kernels needs no optimization, which would make a block of a long function's parts again
-        kept = " noinline optnone" if self.parts > MOST_PARTS else ""
-        head = f"define {linkage} void @{self.name}({', '.join(params)}) {self.attributes}{kept}"
-        return f"{head} {{\n{body}\n}}\n"
+        head = f"({', '.join(params)}) {self.attributes}"
+        self.scopes[0].lines = self._in_steps(self.scope.lines, head, ", ".join(params))
+        return f"define {linkage} void @{self.name}{head} {{\n{self.function_lines()}\n}}\n"
+
+    def _in_steps(self, lines: list[str], head: str, arguments: str) -> list[str]:
+        """The body of a long entry function as calls of functions of MOST_PARTS parts each, where no register
+        lives from one to the next: LLVM's time grows faster than a function's length."""
+        starts = [0, *self.parts[MOST_PARTS - 1 :: MOST_PARTS]]
+        if len(starts) < 2 or self.leaves:
+            return lines
+        calls: list[str] = []
+        steps: list[str] = []
+        for k, start in enumerate(starts):
+            end = starts[k + 1] if k + 1 < len(starts) else len(lines)
+            body = lines[start:end]
+            made = {m[1] for line in body if (m := _MADE.match(line))}
+            if not made.issuperset(r for line in body for r in _REGISTER.findall(line)):
+                return lines
+            if k:
+                body = ["  br label %" + body[0].removesuffix(":"), *body]
+            if k + 1 < len(starts):
+                body[-1] = "  ret void"  # instead of the branch to the next part
+            calls.append(f"  call void @{self.name}.step{k}({arguments})")
+            text = self.function_lines(body)
+            steps.append(f"define internal void @{self.name}.step{k}{head} noinline {{\n{text}\n}}\n")
+        self.extra += steps
+        self.frame_bytes = 0
+        return [*calls, "  ret void"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+
 from ...runtime.errors import UnsupportedError
-from .registry import Missing
+from .registry import Missing, supported_ops
 from .surgery import TF1_CONTROL_FLOW
 from .wire import shorten
 
@@ -16,7 +18,8 @@ def reason_for(op: str) -> str:
     """Why an op type without converter cannot be compiled."""
     if op in TF1_CONTROL_FLOW:
         return "control flow of TensorFlow 1 is not supported"
-    return "this op is not supported"
+    near = difflib.get_close_matches(op, sorted(supported_ops()), 1, 0.75)
+    return f"this op is not supported; the nearest that is: {near[0]}" if near else "this op is not supported"
 
 
 class Obstacles:
@@ -43,8 +46,14 @@ class Obstacles:
         if len(text) > MOST_LINES:
             text[MOST_LINES:] = [f"  and {len(text) - MOST_LINES} more lines"]
         advice = "" if named else ", or name the outputs you need if these nodes are not part of them"
+        rows = [
+            {"op": op, "count": len(nodes), "nodes": nodes, "reason": reason}
+            for (op, reason), nodes in sorted(lines.items())
+        ]
         raise UnsupportedError(
-            f"{where}: expected nodes that can be compiled, found others{advice}:\n" + "\n".join(text), ops
+            f"{where}: expected nodes that can be compiled, found others{advice}:\n" + "\n".join(text),
+            ops,
+            rows,
         )
 
 

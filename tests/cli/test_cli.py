@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from netwright.frontends.cli.main import COMMANDS
 
+from ..fast.tensorflow.graphs import graph, node, placeholder
 from .conftest import INPUT, MODEL, Run, environment
 
 X = np.load(INPUT)
@@ -193,3 +194,23 @@ def test_progress_on_a_terminal_alone(tmp_path: Path, variables: dict[str, str])
         assert shown == ""
     else:
         assert "fold-constants …" in shown and "link …" in shown and shown.endswith("\r\x1b[K")
+
+
+def test_check_lists_everything(run: Run, tmp_path: Path) -> None:
+    """All obstacles at once, with the nearest op that is supported; as JSON too."""
+    model = tmp_path / "model.pb"
+    nodes = [
+        placeholder("x", 2, 3),
+        node("a", "Relu7", "x"),
+        node("b", "Relu7", "a"),
+        node("y", "Frobnicate", "b"),
+    ]
+    model.write_bytes(graph(*nodes))
+    shown = _text(run("check", model), 1)
+    assert "Frobnicate x 1 ('y'): this op is not supported" in shown
+    assert "Relu7 x 2 ('a', 'b'): this op is not supported; the nearest that is: Relu" in shown
+    rows = json.loads(_text(run("check", model, "--json"), 1))
+    assert [(r["op"], r["count"], r["nodes"]) for r in rows] == [
+        ("Frobnicate", 1, ["y"]), ("Relu7", 2, ["a", "b"])
+    ]  # fmt: skip
+    assert json.loads(_text(run("check", MODEL, "--json"))) == []

@@ -20,7 +20,7 @@ def _generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["ops.md", "passes.md", "guide.md"])
+@pytest.mark.parametrize("name", ["ops.md", "passes.md", "support.md", "guide.md"])
 def test_generated_pages_are_current(name: str) -> None:
     """When this fails: python docs/generate.py"""
     assert _generator().pages()[name] == (DOCS / name).read_text(encoding="utf-8")

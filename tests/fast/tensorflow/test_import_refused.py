@@ -29,7 +29,7 @@ def test_all_obstacles_are_listed_at_once():
         load(data, outputs=["y", "z", "join"])
     assert str(caught.value) == (
         "<bytes>: expected nodes that can be compiled, found others:\n"
-        "  Bessel x 6 ('e0', 'e1', 'e2', …): this op is not supported\n"
+        "  Bessel x 6 ('e0', 'e1', 'e2', …): this op is not supported; the nearest that is: BesselY1\n"
         "  Const x 1 ('k'): data type string is not supported\n"
         "  Mean x 1 ('mean'): operand 'axes' is computed at run time and must be known at compile time\n"
         "  StringJoin x 1 ('join'): this op is not supported"
