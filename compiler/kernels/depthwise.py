@@ -4,7 +4,7 @@ Input [n, H, W, C], filter [KH, KW, C]. A unit of the parallel range is an outpu
 pixels, for one block of channels after the other. The accumulators of a tile stay in registers: each vector of the
 image is loaded once for all taps of a window row, each vector of the filter once for all pixels of the tile.
 
-With `pads` the image has no border around it, for copying it would take as long as the convolution: rows of the
+When it is not `bordered` the image has no border around it, for copying it would take as long as the convolution: rows of the
 window outside of the image are left out by the loop over them, columns by tiles that are written out for the
 pixels at both ends of a row. `fits_without_border` tells where that is possible.
 """
@@ -91,6 +91,8 @@ class _DepthwiseLowering:
         self.strides: tuple[int, int] = p["strides"]
         self.dilations: tuple[int, int] = p["dilations"]
         self.pads: tuple[int, int] = p["pads"]
+        #: whether all windows lie inside the image
+        self.bordered: bool = p["bordered"]
         self.image: MemRefType = kernel.inputs[0]
         self.pixels, vectors = p["tile"]
         self.lanes = target.lanes
@@ -145,7 +147,7 @@ class _DepthwiseLowering:
 
     def _cut(self, total: int) -> list[Columns]:
         width = self.image.shape[2]
-        size = width if isinstance(width, int) else 1 << 62  # then there is a border
+        size = width if isinstance(width, int) and not self.bordered else 1 << 62
         k, s, d, pad = self.kernel[1], self.strides[1], self.dilations[1], self.pads[1]
         return cut_columns(total, self.pixels, size, k, s, d, pad)
 
@@ -176,7 +178,7 @@ class _DepthwiseLowering:
                 kx.yielded = self._taps((image, at), here, ky, [kx.iv], kx.carried, channels, True)
             return kx.results
 
-        if kh * kw <= MOST_TAPS and not any(self.pads):
+        if kh * kw <= MOST_TAPS and self.bordered:
             for ky in range(kh):
                 acc = window_row(ky, acc)
         else:
@@ -192,7 +194,7 @@ class _DepthwiseLowering:
     def _window_rows(self, top: Index) -> tuple[Index, Index]:
         """The rows of the window that lie inside the image."""
         b, d = self.b, self.dilations[0]
-        if not any(self.pads):
+        if self.bordered:
             return 0, self.kernel[0]
         first = b.div(b.add(b.max(b.sub(0, top), 0), d - 1), d)
         room = b.max(b.sub(b.dim(self.image.shape[1]), top), 0)

@@ -252,9 +252,10 @@ def extras_flat(group: Group) -> bool:
 
 def depthwise_call(
     f: Former, site: Site, window: Window, x: Value, w: Value, y: Value, shown: Shown | None = None,
-    pads: tuple[int, ...] = (0, 0),
+    pads: tuple[int, ...] | None = None,
 ) -> None:  # fmt: skip
-    """A convolution of each channel with its own filter w [KH, KW, C], with `pads` zeros in front of x."""
+    """A convolution of each channel with its own filter w [KH, KW, C]. With `pads`, that many zeros in
+    front of x and as many as are needed behind it are thought; else x has a border."""
     yt = memref(y)
     taps = 2.0 * math.prod(window.kernel)
     f.call(
@@ -266,7 +267,8 @@ def depthwise_call(
             "kernel": window.kernel,
             "strides": window.strides,
             "dilations": window.dilations,
-            "pads": pads,
+            "pads": pads or (0, 0),
+            "bordered": pads is None,
             "tile": depthwise_tile(f.target, yt.shape[3], window.kernel[1]),
         },
         group=site.group,
@@ -283,7 +285,8 @@ def _depthwise(f: Former, site: Site, window: Window, op: Conv2D, y: Value) -> N
     kh, kw = window.kernel
     (total,) = known(op, tensor(op.w).shape[3])
     many = total // op.groups
-    w, x, pads = f.buffer(op.w), f.buffer(op.x), (0, 0)
+    w, x = f.buffer(op.w), f.buffer(op.x)
+    pads: tuple[int, ...] | None = None
     front = tuple(0 if p is None else p[0] for p in _static_pads(op))
     tile = depthwise_tile(f.target, total, kw)
     if None not in _static_pads(op) and fits_without_border(

@@ -116,8 +116,7 @@ class Context:
 
     def numbers(self, v: Value, what: str) -> tuple[int, ...]:
         """The values of an operand that must be constant integers, in one list."""
-        if not tensor(v).dtype.is_integer or not is_small(tensor(v)):
-            raise Malformed(f"expected operand {what!r} as a few integers, found {tensor(v)}")
+        self._check_few(tensor(v), what)
         return tuple(int(a) for a in self.array(v, what).reshape(-1))
 
     def number(self, v: Value, what: str) -> int:
@@ -135,12 +134,17 @@ class Context:
     def elements(self, v: Value, what: str) -> list[Dim | Value]:
         """The elements of an integer operand: sizes where they are known, else scalars."""
         kind = tensor(v)
-        if not kind.dtype.is_integer or not is_small(kind):
-            raise Malformed(f"expected operand {what!r} as a few integers, found {kind}")
+        self._check_few(kind, what)
         found = known_sizes(v)
         if found is not None:
             return [d if isinstance(d, Sym) else int(d) for d in found.reshape(-1)]
         return [self._element(v, i) for i in range(_count(kind))]
+
+    def _check_few(self, kind: TensorType, what: str) -> None:
+        if not kind.dtype.is_integer or (kind.is_static and not is_small(kind)):
+            raise Malformed(f"expected operand {what!r} as a few integers, found {kind}")
+        if not kind.is_static:
+            raise Refused(f"how many numbers operand {what!r} has is known only at run time")
 
     def _element(self, v: Value, i: int) -> Dim | Value:
         """Element `i` of a small tensor in row-major order, looked for behind what moves elements."""

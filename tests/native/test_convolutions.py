@@ -225,3 +225,15 @@ def test_infinities_stay_where_they_are(tmp_path: Path) -> None:
         )
 
     check(graph(net, [tensor(1, 6, 6, 6)]), tmp_path, [{}], inputs=[x])
+
+
+@pytest.mark.parametrize("height", [1, 3, 4])
+@pytest.mark.parametrize("channels", [8, 20])
+def test_depthwise_with_padding_behind_alone(tmp_path: Path, height: int, channels: int) -> None:
+    """A window that SAME padding moves over the lower edge alone."""
+    w = np.random.default_rng(0).normal(size=(2, 1, 1, 2 * channels)).astype(np.float32)
+
+    def make(b: Any, x: Any) -> Any:
+        return b(Conv2D, x, constant(b, w), strides=(2, 1), dilations=(1, 1), padding="SAME", pads=(0,) * 4)
+
+    check(graph(make, [tensor(3, height, 1, channels)]), tmp_path)
