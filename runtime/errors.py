@@ -39,8 +39,9 @@ class UnsupportedError(Error):
     def __init__(self, message: str, ops: Iterable[str] = (), rows: Iterable[dict[str, Any]] = ()) -> None:
         super().__init__(message)
         self.ops = tuple(ops)
-        plain = ({"op": op, "count": 1, "nodes": [], "reason": message} for op in self.ops)
-        self.rows: list[dict[str, Any]] = list(rows) or list(plain)
+        self.rows: list[dict[str, Any]] = list(rows)
+        if not self.rows:
+            self.rows = [{"op": op, "count": 1, "nodes": (), "reason": message} for op in self.ops]
 
 
 class FormatError(Error):

@@ -4,9 +4,9 @@ Input [n, H, W, C], filter [KH, KW, C]. A unit of the parallel range is an outpu
 pixels, for one block of channels after the other. The accumulators of a tile stay in registers: each vector of the
 image is loaded once for all taps of a window row, each vector of the filter once for all pixels of the tile.
 
-When it is not `bordered` the image has no border around it, for copying it would take as long as the convolution: rows of the
-window outside of the image are left out by the loop over them, columns by tiles that are written out for the
-pixels at both ends of a row. `fits_without_border` tells where that is possible.
+When it is not `bordered` the image has no border around it, for copying it would take as long as the convolution:
+rows of the window outside of the image are left out by the loop over them, columns by tiles that are written out for
+the pixels at both ends of a row. `fits_without_border` tells where that is possible.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _winograd(f: Former, op: Conv2D | Conv3D) -> tuple[WinogradChoice, Array] | 
     return None if choice is None else (choice, array)
 
 
-def _padded(f: Former, op: Conv2D, sizes: Sequence[Dim]) -> Value:
+def _padded(f: Former, op: Conv2D | Conv3D, sizes: Sequence[Dim]) -> Value:
     """The image with its padding in front, and zeros behind it up to `sizes`."""
     pads: list[int] = []
     for i, (size, k) in enumerate(zip(tensor(op.x).shape[1:3], op.kernel, strict=True)):
