@@ -14,6 +14,7 @@ import pytest
 from netwright.compiler.driver import compile_module, run_passes
 from netwright.compiler.explain.dump import read_dump
 from netwright.compiler.ir.core import Op
+from netwright.compiler.ir.location import Location
 from netwright.compiler.ir.passes import PASSES, Pass, PassContext
 from netwright.compiler.ir.printer import print_op
 from netwright.compiler.ops.activation import Relu
@@ -104,14 +105,13 @@ def test_lesser_targets_say_what_they_lack(tmp_path: Path) -> None:
 
 
 def test_what_has_no_kernel_is_refused_by_name(tmp_path: Path) -> None:
-    text = """
-    module {
-      func.func @main(%x: tensor<4x4xi32>, %y: tensor<4x4xi32>) -> (tensor<4x4xi32>) {
-        %z = graph.div(%x, %y) : tensor<4x4xi32> loc("quotient")
-        func.return(%z)
-      }
-    }
-    """
-    with pytest.raises(UnsupportedError, match=r"graph\.div \(quotient\)") as e:
-        build(text, tmp_path)
-    assert e.value.ops == ("div",)
+    """A filter with a number of channels that only a call tells."""
+
+    def make(b: Any, x: Any, w: Any) -> Any:
+        b.location = Location.name("layer")
+        return b(Conv2D, x, w, strides=(1, 1), dilations=(1, 1), padding="VALID", pads=(0,) * 4)
+
+    module = graph(make, [tensor(1, 4, 4, n), tensor(1, 1, n, 2)])
+    with pytest.raises(UnsupportedError, match=r"graph\.conv2d \(layer\)") as e:
+        build(module, tmp_path)
+    assert e.value.ops == ("conv2d",)
