@@ -42,6 +42,7 @@ EXACT = "exact"  # it does not
 ZERO = "zero"  # zeros of either sign
 ROUNDED = "rounded"  # each element by some units in the last place
 SUMMED = "summed"  # each element by some units in the last place of the sum of magnitudes
+LARGEST = "largest"  # each element by some units in the last place of the largest one
 
 
 class Rejected(Exception):
@@ -232,7 +233,7 @@ class Draw:
     def emit(
         self, cls: type[GraphOp], *operands: Item, noise: str = EXACT, signs: Sequence[int] = (), **attributes: Any
     ) -> Item:  # fmt: skip
-        """A new op and its result. Rejected when it cannot be made, fails, or hangs on roundings.
+        """A new op and its first result. Rejected when it cannot be made, fails, or hangs on roundings.
 
         With noise SUMMED the op on its operands' magnitudes, times `signs`, tells how large the terms are.
         """
@@ -240,38 +241,46 @@ class Draw:
             op = self.b.create(cls, *(i.value for i in operands), **attributes)
         except Error as e:
             raise Rejected from e
-        exact = noise in (EXACT, ZERO) and all(i.exact for i in operands)
+        plain = all(i.exact for i in operands)
+        made: list[Item] = []
         try:
-            pairs = [self._evaluate(op, operands, k, noise, signs) for k in range(len(SIZES))]
-            if not all(steady(a, b, exact) for a, b in pairs):
-                raise Rejected
+            runs = [self._evaluate(op, operands, k, noise, signs) for k in range(len(SIZES))]
+            for r, pairs in zip(op.results, zip(*runs, strict=True), strict=True):
+                exact = plain and (noise in (EXACT, ZERO) or not tensor(r).dtype.is_float)
+                if not all(steady(a, b, exact) for a, b in pairs):
+                    raise Rejected
+                made.append(Item(r, [a for a, _ in pairs], [b for _, b in pairs], exact))
         except (Rejected, Error) as e:
             op.erase()
             raise Rejected from e
-        item = Item(op.result, [a for a, _ in pairs], [b for _, b in pairs], exact)
-        self.items.append(item)
-        return item
+        self.items += made
+        return made[0]
 
     def _evaluate(
         self, op: GraphOp, operands: Sequence[Item], k: int, noise: str, signs: Sequence[int]
-    ) -> tuple[Array, Array]:
+    ) -> list[tuple[Array, Array]]:
         env = {"n": SIZES[k]}
         for text in op.attributes.get("requires", ()):
             check_requirement(text, env, "")
-        t = tensor(op.result)
-        if np.prod([evaluate_dim(d, env) for d in t.shape], dtype=np.int64) > MOST_ELEMENTS:
-            raise Rejected
-        (want,) = evaluate(op, [i.arrays[k] for i in operands], env)
-        (other,) = evaluate(op, [i.noisy[k] for i in operands], env)
-        if t.dtype.is_float and np.any((want != 0) & (np.abs(want) < np.finfo(want.dtype).tiny)):
-            raise Rejected  # compiled code flushes denormals to zero, as TensorFlow's does
-        if t.dtype.is_float and noise != EXACT:
-            other = self._noise(op, [i.noisy[k] for i in operands], env, other, noise, signs)
-        return want, other
+        for r in op.results:
+            if np.prod([evaluate_dim(d, env) for d in tensor(r).shape], dtype=np.int64) > MOST_ELEMENTS:
+                raise Rejected
+        args = [i.noisy[k] for i in operands]
+        pairs = zip(evaluate(op, [i.arrays[k] for i in operands], env), evaluate(op, args, env), strict=True)
+        out: list[tuple[Array, Array]] = []
+        for at, (want, other) in enumerate(pairs):
+            if want.dtype.kind == "f":
+                if np.any((want != 0) & (np.abs(want) < np.finfo(want.dtype).tiny)):
+                    raise Rejected  # compiled code flushes denormals to zero, as TensorFlow's does
+                if noise != EXACT:
+                    other = self._noise(op, at, args, env, other, noise, signs)
+            out.append((want, other))
+        return out
 
     def _noise(
-        self, op: GraphOp, args: list[Array], env: dict[str, int], y: Array, noise: str, signs: Sequence[int]
-    ) -> Array:
+        self, op: GraphOp, at: int, args: list[Array], env: dict[str, int], y: Array, noise: str,
+        signs: Sequence[int],
+    ) -> Array:  # fmt: skip
         """`y` as it might have been rounded."""
         unit = np.finfo(y.dtype).eps * 4
         if noise == SUMMED:
@@ -280,10 +289,12 @@ class Draw:
                 for i, a in enumerate(args)
             ]
             with np.errstate(all="ignore"):
-                (scale,) = evaluate(op, wide, env)
+                scale = evaluate(op, wide, env)[at]
             scale = np.where(np.isfinite(scale), np.abs(scale), 0)
             if scale.max(initial=0) > np.finfo(y.dtype).max / 100:
                 raise Rejected  # which partial sums overflow depends on the order
+        elif noise == LARGEST:
+            scale = np.broadcast_to(magnitudes(y).max(initial=0.0), y.shape)
         else:
             scale = np.abs(y) if noise == ROUNDED else np.zeros_like(y)
         with np.errstate(all="ignore"):

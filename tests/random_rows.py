@@ -68,9 +68,7 @@ def pointwise(d: Draw, cls: type[GraphOp]) -> Item:
     """An op of a class nothing more is known of, after exact operands only, unless it is listed above."""
     plain = cls in PLAIN + EITHER_ZERO
     x = d.pick(getattr(cls, "kinds", "fiub"), exact=not plain and cls not in SMOOTH)
-    if cls is ew.Div and x.dtype.is_integer:
-        raise Rejected  # TODO
-    operands = [x, *(d.like(x, exact=not x.exact or not plain) for _ in range(cls.spec.operand_count - 1))]
+    operands = [x, *(d.like(x, exact=not plain) for _ in range(cls.spec.operand_count - 1))]
     if len(operands) == 2 and d.chance(0.1):
         operands[1] = x
     if d.flag():
@@ -79,7 +77,7 @@ def pointwise(d: Draw, cls: type[GraphOp]) -> Item:
     return d.emit(cls, *operands, noise=noise)
 
 
-@row(*pointwise_classes(), weight=8)
+@row(*pointwise_classes(), weight=14)
 def elementwise(d: Draw) -> Item:
     classes = pointwise_classes()
     return pointwise(d, d.choice(PLAIN + EITHER_ZERO if d.chance(0.6) else classes))
@@ -196,7 +194,7 @@ def sizes(d: Draw) -> Item:
 @row(ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, weight=2)
 def reduction(d: Draw) -> Item:
     cls: type[Reduce] = d.choice((ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd))
-    x = d.pick("f" if cls is ReduceMean else "fiu", rank=(1, 5))
+    x = d.pick("fiu", rank=(1, 5))
     if cls is ReduceProd and x.dtype.is_float:  # which partial products overflow depends on the order
         for a in x.arrays:
             with np.errstate(all="ignore"):
@@ -241,11 +239,12 @@ def conv(d: Draw) -> Item:
     groups = d.choice([g for g in (1, 1, 1, 1, 2, channels) if channels % g == 0])
     kernel = (d.choice((1, 1, 2, 3)), d.choice((1, 1, 2, 3)))
     out = groups * d.choice((1, 2, 3, 5)) if groups > 1 else d.choice((1, 3, 8, 17, 32, 40))
-    fixed = True if groups > 1 else d.chance(0.8)
-    w = d.fresh((*kernel, channels // groups, out), x.dtype, constant=fixed, variable=False)
+    # in groups positions of the padding take no part, also where it would be 0 * NaN
+    values = (lambda *s: d.rng.normal(size=s)) if groups > 1 else None
+    w = d.fresh((*kernel, channels // groups, out), x.dtype, values, constant=d.chance(0.8), variable=False)
     dilations = (d.choice((1, 1, 2)), d.choice((1, 1, 2)))
     y = d.emit(Conv2D, x, w, noise=SUMMED, dilations=dilations, **window(d))
-    return epilogue(d, y) if groups == 1 else y
+    return epilogue(d, y)
 
 
 def epilogue(d: Draw, y: Item) -> Item:
@@ -279,13 +278,14 @@ def matmul(d: Draw) -> Item:
 def batch_norm(d: Draw) -> Item:
     x = conv(d) if d.flag() else d.pick("f", rank=(1, 4), where=lambda i: isinstance(i.shape[-1], int))
     c = x.shape[-1:]
-    fixed = True  # TODO d.chance(0.8)
+    fixed = d.chance(0.8)
     scale, offset, mean = (d.fresh(c, x.dtype, lambda *s: d.rng.normal(size=s), fixed) for _ in range(3))
     variance = d.fresh(c, x.dtype, lambda *s: d.rng.uniform(0.5, 2, size=s), fixed)
     operands = (x, scale, offset, mean, variance)
     return d.emit(BatchNorm, *operands, noise=SUMMED, signs=(1, 1, 1, -1, 1), epsilon=d.choice((1e-3, 1e-5)))
 
 
+from . import random_kernels as random_kernels  # noqa: E402  adds its rows
 from . import random_moves as random_moves  # noqa: E402  adds its rows
 
 ROWS = [f for f, _, _ in _ROWS]
@@ -302,5 +302,18 @@ NEVER = {
     "graph.yield": "ends regions",
     "graph.define_size": "its symbol is bound by data",
     "graph.fused_conv2d": "made by a pass",
+    "graph.fused_conv3d": "made by a pass",
+    "graph.fused_conv_transpose": "made by a pass",
     "graph.fused_matmul": "made by a pass",
+    "graph.nonzero": "sizes of its results depend on data",
+    "graph.unique": "sizes of its results depend on data",
+    "graph.random_categorical": "chooses by rounded numbers",
+    "graph.random_gamma": "chooses by rounded numbers",
+    "graph.random_poisson": "chooses by rounded numbers",
+    "graph.crop_and_resize": "decides by rounded coordinates what is outside",
+    "graph.draw_boxes": "decides by rounded coordinates",
+    "graph.projective_transform": "decides by rounded coordinates",
+    "graph.scale_and_translate": "decides by rounded coordinates what is outside",
+    "graph.non_max_suppression": "decides by rounded overlaps",
+    "graph.combined_non_max_suppression": "decides by rounded overlaps",
 }

@@ -43,11 +43,15 @@ class FormKernels(Pass):
     def run(self, module: Op, context: PassContext) -> None:
         kernels = Kernels(module)
         sites: list[str] = []
+        refused: list[UnsupportedError] = []
         for func in functions(module):
             _check_signature(func)
             _check_widened(func)
             _expand_fused(func)
-            _FunctionFormer(func, kernels, context.target, sites, self.precise).convert()
+            former = _FunctionFormer(func, kernels, context.target, sites, self.precise)
+            former.convert()
+            refused += former.former.refused
+        raise_together(refused)
         module.attributes["kern.sites"] = tuple(sites)
 
 
@@ -175,7 +179,32 @@ def convert_block(f: Former, block: Block) -> None:
         if group.last is not op or isinstance(op, Constant):
             continue
         f.b.location = group.location
-        _form(f, group)
+        try:
+            _form(f, group)
+        except UnsupportedError as e:
+            f.refused.append(e)
+            for r in op.results:  # for what uses them
+                f.result(r)
+
+
+def raise_together(refused: list[UnsupportedError]) -> None:
+    """One UnsupportedError for all: itself when it is the only one, else a line for each op and reason."""
+    if not refused:
+        return
+    if len(refused) == 1:
+        raise refused[0]
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in (r for e in refused for r in e.rows):
+        found.setdefault((row["op"], row["reason"]), []).extend(row["nodes"])
+    rows = [
+        {"op": op, "count": len(at), "nodes": at, "reason": why} for (op, why), at in sorted(found.items())
+    ]
+    lines = [f"  {r['op']} x {r['count']} ({', '.join(r['nodes'][:3])}): {r['reason']}" for r in rows]
+    raise UnsupportedError(
+        "expected ops that can be compiled, found others:\n" + "\n".join(lines),
+        sorted({op for op, _ in found}),
+        rows,
+    )
 
 
 def is_empty(group: Group) -> bool:

@@ -122,6 +122,8 @@ class Former:
     sites: list[str] = field(default_factory=list[str])
     #: variables that the function assigns
     assigned: set[str] = field(default_factory=set[str])
+    #: what cannot be compiled, noted so that all of it is told at once
+    refused: list[UnsupportedError] = field(default_factory=list[UnsupportedError])
     entry: Block | None = None
     late: LateSizes = field(default_factory=LateSizes)
     #: no algorithms that round otherwise than the definition does
@@ -314,4 +316,6 @@ def _renamed_type(t: Type, env: dict[str, Dim]) -> Type:
 
 def refuse(op: Op, why: str) -> UnsupportedError:
     """What cannot be compiled, by name and place."""
-    return UnsupportedError(f"{op.name} ({op.location}): {why}", [op.name.partition(".")[2]])
+    name = op.name.partition(".")[2]
+    row = {"op": name, "count": 1, "nodes": [str(op.location)], "reason": why}
+    return UnsupportedError(f"{op.name} ({op.location}): {why}", [name], [row])

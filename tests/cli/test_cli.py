@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from netwright.frontends.cli.main import COMMANDS
 
-from ..fast.tensorflow.graphs import graph, node, placeholder
+from ..fast.tensorflow.graphs import const, graph, node, placeholder
 from .conftest import INPUT, MODEL, Run, environment
 
 X = np.load(INPUT)
@@ -214,3 +214,20 @@ def test_check_lists_everything(run: Run, tmp_path: Path) -> None:
         ("Frobnicate", 1, ["y"]), ("Relu7", 2, ["a", "b"])
     ]  # fmt: skip
     assert json.loads(_text(run("check", MODEL, "--json"))) == []
+
+
+def test_check_lists_what_kernels_refuse(run: Run, tmp_path: Path) -> None:
+    """Also that is told at once."""
+    model = tmp_path / "model.pb"
+    filters = [const(f"w{i}", np.full((1, 1, 4, 4), i, np.float32)) for i in range(2)]
+    convs = [
+        node(f"y{i}", "Conv2D", "x", f"w{i}", strides=(1, 1, 1, 1), padding="SAME", data_format="NHWC")
+        for i in range(2)
+    ]
+    model.write_bytes(graph(placeholder("x", None, 8, 8, None), *filters, *convs))
+    reason = "the filter's shape and the number of channels must be known"
+    assert _text(run("check", model), 1) == (
+        f"expected ops that can be compiled, found others:\n  conv2d x 2 (y0, y1): {reason}\n"
+    )
+    (row,) = json.loads(_text(run("check", model, "--json"), 1))
+    assert row == {"op": "conv2d", "count": 2, "nodes": ["y0", "y1"], "reason": reason}
