@@ -164,7 +164,8 @@ def of_one_matrix(d: Draw) -> Item:
             return d.emit(linalg.Cholesky, x, noise=LARGEST)
         return d.emit(linalg.SelfAdjointEig, x, noise=LARGEST, compute_v=False)
     cls = (linalg.Lu, linalg.Inverse, linalg.Determinant)[kind]
-    return d.emit(cls, matrix(d, n, n), noise=LARGEST, **({"log": d.flag()} if kind == 2 else {}))
+    more: dict[str, Any] = {"log": d.flag()} if kind == 2 else {}
+    return d.emit(cls, matrix(d, n, n), noise=LARGEST, **more)
 
 
 @row(linalg.Solve, linalg.TriangularSolve, weight=0.6)

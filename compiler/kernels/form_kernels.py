@@ -208,9 +208,9 @@ def raise_together(refused: list[UnsupportedError]) -> None:
 
 
 def is_empty(group: Group) -> bool:
-    """Whether all that a group makes is one tensor without elements: nothing has to run."""
-    op, results = group.last, group.last.results
-    return isinstance(op, GraphOp) and op.has("pure") and len(results) == 1 and tensor(results[0]).size == 0
+    """Whether all that a group makes are tensors without elements: nothing has to run."""
+    op = group.last
+    return isinstance(op, GraphOp) and op.has("pure") and all(tensor(r).size == 0 for r in op.results)
 
 
 def has_kernel(op: Op) -> bool:
@@ -221,7 +221,8 @@ def has_kernel(op: Op) -> bool:
 
 def _form(f: Former, group: Group) -> None:
     if is_empty(group):
-        f.result(group.result)
+        for r in group.last.results:
+            f.result(r)
         return
     if group.anchor is None:
         form_others.form_pointwise(f, group)

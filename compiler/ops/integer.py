@@ -33,7 +33,7 @@ class FloorDiv(Binary, name="graph.floor_div", traits={"fails"}):
     def evaluate(self, *arrays: Array) -> Array:
         x, y = arrays
         if x.dtype.kind == "f":
-            return np.floor(flushed(x) / flushed(y))
+            return np.floor(flushed(flushed(x) / flushed(y)))
         q = truncated_division(x, y)
         r = x - q * y
         return q - ((r != 0) & ((r < 0) != (y < 0))).astype(x.dtype)

@@ -121,7 +121,7 @@ def test_llvm_gets_functions_of_limited_length(net: Callable[[int], bytes], tmp_
         ]
         return max(len(body.splitlines()) for body in bodies), max(blocks)
 
-    (_, short), (function, block) = longest(400), longest(1200)
+    (_, short), (function, block) = longest(200), longest(600)
     assert block <= short and function < (MOST_PARTS + 1) * block
 
 
