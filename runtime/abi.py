@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 
 #: statuses that functions return; the names are also `ExecutionError.status`
 STATUSES = (
@@ -60,6 +60,17 @@ class Frame(ctypes.Structure):
 
 
 FRAME: dict[str, int] = {field[0]: getattr(Frame, field[0]).offset for field in Frame._fields_}
+
+
+class LogEntry(ctypes.Structure):
+    """`nw_log_entry`: a call of a kernel has ended; `call` counts the manifest's calls, -1 is the function's
+    beginning. `time` is in nanoseconds of CLOCK_MONOTONIC."""
+
+    _fields_ = [("call", ctypes.c_int64), ("time", ctypes.c_int64)]
+
+
+#: `nw_log`: how many entries there are, how many fit, then the entries
+LOG_COUNT, LOG_CAPACITY, LOG_ENTRIES = 0, 8, 16
 
 TENSOR_SIZE = 32
 TENSOR_DATA, TENSOR_RANK, TENSOR_DIMS, TENSOR_DTYPE = 0, 8, 16, 24

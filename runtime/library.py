@@ -34,6 +34,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "nw_state_set": (_I32, [_P, ctypes.c_char_p, _TENSORS, *_ERR]),
     "nw_run": (_I32, [_P, _P, _I32, _TENSORS, _I32, _TENSORS, _I32, *_ERR]),
     "nw_call": (_I32, [_P]),
+    "nw_log": (None, [_P, _P]),
     "nw_result": (_I32, [_P, _I32, _I32, _TENSORS, *_ERR]),
     "nw_infer": (_I32, [_I32, _TENSORS, _I32, _TENSORS, _I32, *_ERR]),
 }

@@ -72,6 +72,11 @@ typedef struct nw_frame {
   int32_t function, n_in, n_out;
 } nw_frame;
 int32_t nw_call(nw_frame *frame);
+/* From now on every call in this session writes to the log when each kernel ended, until the log is full; NULL
+   ends that. `call` is a row of "calls" in the manifest, -1 the beginning; time in nanoseconds. */
+typedef struct nw_log_entry { int64_t call, time; } nw_log_entry;
+typedef struct nw_log_header { int64_t count, capacity; } nw_log_header; /* the entries follow it */
+void nw_log(nw_session *session, nw_log_header *log);
 /* An output of the session's last call whose sizes were not known before: fills rank, dtype and dims, and
    copies the elements if data is not NULL. Call it twice: for the sizes, then with memory. */
 int32_t nw_result(nw_session *session, int32_t function, int32_t output, nw_tensor *tensor, char *err,

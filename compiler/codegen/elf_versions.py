@@ -24,6 +24,7 @@ _NEWEST = {
         "pthread_cond_wait",
     ),
     ("libc.so.6", "GLIBC_2.14"): ("memcpy",),
+    ("libc.so.6", "GLIBC_2.17"): ("clock_gettime",),
     ("libm.so.6", "GLIBC_2.27"): ("exp2f", "expf", "log2f", "logf", "powf"),
     ("libm.so.6", "GLIBC_2.29"): ("exp", "exp2", "log", "log2", "pow"),
 }

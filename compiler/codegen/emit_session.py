@@ -7,7 +7,7 @@ each result that nw_result may fetch.
 from __future__ import annotations
 
 from ..ir.core import Op
-from ..kernels.dialect_session import RESULT_BYTES, STAGE_BYTES
+from ..kernels.dialect_session import LOG_FROM_TABLES, RESULT_BYTES, STAGE_BYTES
 from .emit_core import Affine, Mem
 from .emit_parallel import ParallelEmitter
 
@@ -24,6 +24,17 @@ class SessionEmitter(ParallelEmitter):
 
     def session_slot(self, op: Op) -> None:
         self.values[op.result] = Affine((("%slot", 1),))
+
+    def session_mark(self, op: Op) -> None:
+        """Looks for the log in line: without one a mark costs a load and a branch."""
+        at = self.emit(f"getelementptr i8, ptr %own, i64 {LOG_FROM_TABLES}")
+        log = self.emit(f"load ptr, ptr {at}")
+        wanted = self.emit(f"icmp ne ptr {log}, null")
+        note, on = self.label("note"), self.label("on")
+        self.line(f"br i1 {wanted}, label %{note}, label %{on}")
+        call = f"  call void @nw.mark(ptr {log}, i64 {op.attributes['number']})"
+        self.scope.lines += [f"{note}:", call, f"  br label %{on}", f"{on}:"]
+        self.scope.label = on
 
     def session_leave(self, op: Op) -> None:
         self.leaves = True

@@ -57,11 +57,12 @@ HANDLERS: dict[str, Any] = {
     "session.reserve": SessionEmitter.session_reserve,
     "session.is_null": SessionEmitter.session_is_null,
     "session.keep": SessionEmitter.session_keep,
+    "session.mark": SessionEmitter.session_mark,
 }
 
 SYMBOL = "kern.symbol"
-#: ops that run kernels
-_STEPS = ("func.call", "scf.parallel")
+#: the op behind every call of a kernel
+_STEP = "session.mark"
 #: an entry function of more calls becomes several functions
 MOST_PARTS = 100
 _MADE = re.compile(r"  (%v\d+) = ")
@@ -83,7 +84,7 @@ class FunctionEmitter(SessionEmitter):
         if handler is None:
             raise UnsupportedError(f"the code generator has no handler for {op.name}", [op.name])
         handler(self, op)
-        if op.name in _STEPS and self.stepwise and not self.outlined and len(self.scopes) == 1:
+        if op.name == _STEP and self.stepwise and not self.outlined and len(self.scopes) == 1:
             self._next_part()
 
     def _next_part(self) -> None:

@@ -22,6 +22,7 @@ from ..target import Target
 from .emit_core import Affine, EmitterBase
 from .emitter import FunctionEmitter
 from .native import NativeModule, text_bytes
+from .rt_log import add_log
 from .rt_own import Own
 from .rt_pool import add_pool, declare_pool
 from .rt_run import add_run
@@ -73,8 +74,10 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
     ]  # fmt: skip
     add_pool(native)
     add_sessions(native, target, variables, module.attributes["kern.state"], Own(stages, results))
+    add_log(native)
     add_run(native, rows, module.attributes["kern.sites"], len(variables), Own(stages, results))
     manifest.update(describe(rows, variables))
+    manifest["calls"] = list(module.attributes["kern.calls"])
     text = json.dumps(manifest, sort_keys=True, indent=1).encode()
     parts = [
         f'target triple = "{target.triple}"',

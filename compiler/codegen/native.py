@@ -93,6 +93,7 @@ LIBC = {
     "atoi": ("i32", "ptr"),
     "getpid": ("i32", ""),
     "sched_getaffinity": ("i32", "i32, i64, ptr"),
+    "clock_gettime": ("i32", "i32, ptr"),
     "sched_yield": ("i32", ""),
     "fopen": ("ptr", "ptr, ptr"),
     "fscanf": ("i32", "ptr, ptr, ..."),

@@ -22,7 +22,7 @@ from .rt_tables import (
 )
 
 # a session
-BUSY, THREADS, ARENA, CAPACITY = 0, 4, 8, 16
+BUSY, THREADS, ARENA, CAPACITY, LOG = 0, 4, 8, 16, 24
 # a state: readers, or -1 for one writer
 USERS, DATA, STATE_SIZE = 0, 8, 64
 

@@ -64,5 +64,16 @@ class Keep(DefinedOp, name="session.keep"):
         return ()
 
 
+class Mark(DefinedOp, name="session.mark"):
+    """A call of a kernel has ended: its number and the time go into the session's log when there is one."""
+
+    number = Attr(int)
+
+    def infer(self) -> tuple[Type, ...]:
+        return ()
+
+
 #: bytes of a stage's row in a session (block, capacity) and of a result's (address, sizes)
 STAGE_BYTES, RESULT_BYTES = 16, 72
+#: where the pointer to the log stands, seen from the tables
+LOG_FROM_TABLES = -40

@@ -4,6 +4,7 @@ memory: the arena, the read-only segment and the state."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...runtime.abi import STATUS
 from ...runtime.errors import UnsupportedError
@@ -52,10 +53,12 @@ class LowerLoops(Pass):
             if isinstance(op, Kernel):
                 kernels[op.sym_name] = op
         states = {v.sym_name: int(v.attributes["offset"]) for v in module.body.ops if isinstance(v, Variable)}
+        calls: list[dict[str, Any]] = []
         for func in functions(module):
-            new = _MainLowering(func, kernels, states).function()
+            new = _MainLowering(func, kernels, states, calls).function()
             module.body.insert(new, func)
             func.erase()
+        module.attributes["kern.calls"] = tuple(calls)
         for kernel in kernels.values():
             lowered = LOWERINGS[kernel.family](kernel, context.target)
             module.body.insert(lowered, kernel)
@@ -71,8 +74,14 @@ def block_type(name: str) -> MemRefType:
 
 
 class _MainLowering:
-    def __init__(self, func: FuncOp, kernels: dict[str, Kernel], states: dict[str, int]) -> None:
-        self.old, self.kernels, self.states = func, kernels, states
+    def __init__(
+        self,
+        func: FuncOp,
+        kernels: dict[str, Kernel],
+        states: dict[str, int],
+        calls: list[dict[str, Any]],
+    ) -> None:
+        self.old, self.kernels, self.states, self.calls = func, kernels, states, calls
         self.symbols = entry_symbols(func)
         buffers = [a.type for a in func.body.args]
         types: list[Type] = [*buffers, *(block_type(n) for n in BLOCKS), *[index] * (len(self.symbols) + 1)]
@@ -99,6 +108,7 @@ class _MainLowering:
         if any(isinstance(op, Alloc) and THREADS in symbols_of(product(op.shape)) for op in self.old.walk()):
             self.b.symbols[THREADS] = self.threads
             self.b.create(session.BindSymbol, self.threads, symbol=THREADS)
+        self.b.create(session.Mark, number=-1)
         self._block(self.old.body)
         return finish(self.b)
 
@@ -190,6 +200,15 @@ class _MainLowering:
         b.create(session.Leave, wrong)
 
     def _call(self, op: KernCall) -> None:
+        """The call, and a mark behind it for those who measure."""
+        self._run(op)
+        kernel = self.kernels[op.kernel.name]
+        self.b.create(session.Mark, number=len(self.calls))
+        facts = {"kernel": kernel.sym_name, "family": kernel.family, "algorithm": kernel.algorithm}
+        layer = str(op.location) if op.location else ""
+        self.calls.append({**facts, "layer": layer, "flops": str(op.flops), "bytes": str(op.bytes)})
+
+    def _run(self, op: KernCall) -> None:
         b = self.b
         kernel = self.kernels[op.kernel.name]
         has_error = bool(kernel.params.get("error"))
