@@ -14,16 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..runtime.errors import InputError, OptionError, UnsupportedError
+from ..runtime.errors import OptionError, UnsupportedError
 from . import kernels, ops, passes  # noqa: F401 - importing registers ops and passes
-from .codegen.c_header import c_header
+from .cache import Cache
+from .cache_key import library_key, module_digest
 from .codegen.link import link
 from .codegen.module import emit_assembly, emit_module, emit_object
 from .codegen.payload import Payload
 from .explain.dump import DumpObserver, save_ir
 from .explain.observers import VerifyObserver, print_ir_after
 from .ir.core import Op
-from .ir.passes import Observer, Pass, PassContext, PassManager, Remark, parse_pipeline, pipeline_text
+from .ir.passes import Observer, Pass, PassContext, PassManager, parse_pipeline, pipeline_text
 from .ir.printer import Printer
 from .kernels.form_kernels import FormKernels, has_kernel
 from .kernels.lower_loops import LowerLoops
@@ -31,21 +32,11 @@ from .kernels.plan_memory import PlanMemory
 from .ops.constant import Constant
 from .options import CompileOptions
 from .passes.pipelines import GRAPH_PASSES
+from .result import Compiled, from_cache, write_header
 from .target import Target, resolve_target
 
 VERSION = "0.1.0"
 MOST_REPEATED = 256 << 20  # bytes of constants whose elements are all one
-
-
-@dataclass
-class Compiled:
-    """What a compilation gave: the library's path, its manifest, what passes had to say, and seconds per step."""
-
-    path: str
-    manifest: dict[str, Any]
-    remarks: list[Remark]
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-    llvm: str = ""
 
 
 @dataclass
@@ -159,17 +150,27 @@ def compile_module(
     observers: Sequence[Observer] = (),
     name: str = "model",
     tell: Callable[[str], None] | None = None,
+    cache: Cache | None = None,
+    key: str | None = None,
 ) -> Compiled:
     """Compiles a graph-level module, which is consumed, into the library `output`.
 
-    `tell` hears the names of the steps as they begin: passes, emit, llvm, link.
+    `tell` hears the names of the steps as they begin: passes, emit, llvm, link. With a `cache` the library may
+    come from there, when no observer hears of a pass; `key` is its key there if the caller knows it.
     """
     options = options or CompileOptions()
     target = resolve_target(options.target)
     step = Steps(tell)
+    soname = Path(output).name
     pipeline = pass_manager(options).plan()
     check_complete(pipeline, module)
     check_constants(module)
+    if cache is not None and options.cacheable:
+        key = key or library_key(module_digest(module), options, target, name, soname)
+        if (found := from_cache(cache, key, output, options)) is not None:
+            return found
+    else:
+        key = None
     own, dump = observers_for(options)
     with step("passes"):
         context = run_passes(module, options, target, [*own, *observers])
@@ -187,20 +188,15 @@ def compile_module(
         dump.add_text("llvm.ll", emitted.text)
         dump.add_text("assembly.s", emit_assembly(emitted.text, target))
     if options.header is not None:
-        _write_header(options.header, c_header(emitted))
+        write_header(options.header, manifest)
     with step("llvm"):
         code = emit_object(emitted.text, target)
     path = os.fspath(output)
+    keep = partial(cache.store, key) if cache is not None and key is not None else None
     with step("link"):
-        link(code, path, soname=Path(path).name, payload=payload(module), linker=options.linker)
-    return Compiled(path, manifest, context.remarks, step.seconds, emitted.text)
-
-
-def _write_header(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as e:
-        raise InputError(f"cannot write the C header {path!r}: {e.strerror}") from e
+        link(code, path, soname=soname, payload=payload(module), linker=options.linker, finished=keep)
+    notes = cache.notes if cache is not None else []
+    return Compiled(path, manifest, context.remarks, step.seconds, emitted.text, notes=notes)
 
 
 def check_module(module: Op) -> None:

@@ -8,7 +8,11 @@ from typing import Any
 
 
 def option(default: Any, doc: str, **more: Any) -> Any:
-    """A field with its documentation; `metavar`, `repeat` and `choices` shape the command-line flag."""
+    """A field with its documentation; `metavar`, `repeat` and `choices` shape the command-line flag.
+
+    `cache` says what the option means for libraries that are kept: without it their keys hold its value,
+    "same" has no influence on the library, "never" writes or prints something that no kept library has.
+    """
     return field(default=default, metadata={"doc": doc, **more})
 
 
@@ -27,27 +31,41 @@ class CompileOptions:
         None, "which signature of a SavedModel; without it serving_default", metavar="NAME"
     )
     batch: int | None = option(None, "a fixed batch size; without it the batch stays dynamic", metavar="N")
-    threads: int | None = option(None, "threads a call may use, for the model returned", metavar="N")
+    threads: int | None = option(
+        None, "threads a call may use, for the model returned", metavar="N", cache="same"
+    )
     target: str = option("native", "native, x86-64, x86-64-v3 or x86-64-v4", metavar="NAME")
     linker: str | None = option(
-        None, "ld, cc or a path, instead of netwright's own linker", metavar="PROGRAM"
+        None, "ld, cc or a path, instead of netwright's own linker", metavar="PROGRAM", cache="never"
     )
-    header: str | None = option(None, "write a C header here", metavar="FILE")
+    header: str | None = option(None, "write a C header here", metavar="FILE", cache="same")
     precise: bool = option(
         False, "no fast algorithms whose rounding differs from the definition's (Winograd convolutions)"
     )
     pipeline: str | None = option(
         None, "passes to run instead of the default ones, as graph(…),kern(…),loops(…)", metavar="TEXT"
     )
-    stop_after: str | None = option(None, "stop after this pass; nothing is linked", metavar="PASS")
+    stop_after: str | None = option(
+        None, "stop after this pass; nothing is linked", metavar="PASS", cache="never"
+    )
     skip_pass: tuple[str, ...] = option((), "leave this pass out", metavar="PASS", repeat=True)
-    dump_ir: str | None = option(None, "write the IR after every pass into this folder", metavar="DIR")
-    print_ir_after_all: bool = option(False, "print the IR after every pass")
-    print_ir_after_change: bool = option(False, "print the IR after every pass that changed it")
-    verify_ir: bool = option(True, "check the IR after every pass")
+    dump_ir: str | None = option(
+        None, "write the IR after every pass into this folder", metavar="DIR", cache="never"
+    )
+    print_ir_after_all: bool = option(False, "print the IR after every pass", cache="never")
+    print_ir_after_change: bool = option(
+        False, "print the IR after every pass that changed it", cache="never"
+    )
+    verify_ir: bool = option(True, "check the IR after every pass", cache="same")
 
     def replace(self, **changes: Any) -> CompileOptions:
         return dataclasses.replace(self, **changes)
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether a library that was kept can stand for this compilation."""
+        never = (f for f in option_fields() if f.metadata.get("cache") == "never")
+        return all(getattr(self, f.name) == f.default for f in never)
 
 
 def option_fields() -> list[dataclasses.Field[Any]]:

@@ -26,6 +26,8 @@ class Target:
     l3: int = 32 << 20
     #: fused multiply-adds of a full vector that start in a cycle
     fma_per_cycle: int = 2
+    #: what one core reads in a cycle from beyond its second-level cache
+    far_bytes_per_cycle: float = 6
 
     @property
     def lanes(self) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ..compiler.options import CompileOptions
 from ..runtime import Model, load
 from ..runtime.errors import OptionError
+from .build import build
 
 
 def make_options(**keywords: Any) -> CompileOptions:
@@ -39,16 +40,6 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(v) for v in value)
 
 
-def model_name(src: Any) -> str:
-    """What the manifest calls the model: the file's name without ending, or the folder's of a SavedModel."""
-    if not isinstance(src, (str, os.PathLike)):
-        return "model"
-    path = Path(os.path.abspath(os.fspath(src)))
-    if path.stem == "saved_model" and path.is_file():
-        path = path.parent
-    return (path.name if path.is_dir() else path.stem) or "model"
-
-
 def compile(
     src: Any,
     output: str | os.PathLike[str] | None = None,
@@ -71,10 +62,10 @@ def compile(
     options are those of `netwright compile`, under the same names.
 
     Raises UnsupportedError (its `ops` name what stands in the way), FormatError for broken files,
-    OptionError for wrong options.
+    OptionError for wrong options. With NETWRIGHT_CACHE=FOLDER in the environment libraries are kept there and
+    taken from there; trouble with the folder is a RuntimeWarning.
     """
-    from ..compiler.driver import compile_module
-    from .load import load_model
+    from ..compiler.cache import Cache
 
     chosen = make_options(
         inputs=inputs,
@@ -86,13 +77,17 @@ def compile(
         dump_ir=None if dump_ir is None else os.fspath(dump_ir),
         **options,
     )
-    module = load_model(
-        src, inputs=chosen.inputs, outputs=chosen.outputs, signature=chosen.signature, batch=chosen.batch
-    )
+    cache = Cache.from_environment()
     if output is not None:
-        compile_module(module, output, chosen, name=model_name(src))
+        built = build(src, output, chosen, cache=cache)
+        _warn(built.notes)
         return load(output, threads)
     with tempfile.TemporaryDirectory(prefix="netwright-") as folder:
-        path = os.path.join(folder, "model.so")
-        compile_module(module, path, chosen, name=model_name(src))
-        return load(path, threads)
+        built = build(src, os.path.join(folder, "model.so"), chosen, cache=cache, in_place=True)
+        _warn(built.notes)
+        return load(built.path, threads)
+
+
+def _warn(notes: Sequence[str]) -> None:
+    for note in notes:
+        warnings.warn(note, RuntimeWarning, stacklevel=3)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from .abi import MAX_RANK, Tensor
 from .errors import DTypeError, InputError, ShapeError
 from .spec import DType, TensorSpec, dtype_of
 
-Array = npt.NDArray[Any]
+#: numpy.typing has a name for it, but takes longer to import than the rest of this package
+Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 _I64 = ctypes.POINTER(ctypes.c_int64)
 
 

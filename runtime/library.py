@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from typing import Any
 
 from .abi import ABI_VERSION, ERROR_BYTES, STATUSES, Tensor
@@ -60,12 +61,25 @@ def raise_status(code: int, sentence: str) -> None:
     raise (BusyError if name == "BUSY" else ExecutionError)(sentence, name)
 
 
+def check_machine(path: str, triple: str) -> None:
+    """Raises ArtifactError for a library of another kind of machine or system, of which the system's loader
+    only says that it cannot read it. What the processor has is checked by the library itself."""
+    kind, _, rest = triple.partition("-")
+    here = {"amd64": "x86_64", "arm64": "aarch64"}.get(os.uname().machine.lower(), os.uname().machine)
+    if kind != here or sys.platform not in rest:
+        raise ArtifactError(
+            f"{path!r} was compiled for {triple}, but this machine is {here} with {sys.platform}: "
+            "compile the model for it"
+        )
+
+
 class Library:
     """Functions of a compiled library. Calls release the GIL."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: str = os.path.abspath(os.fspath(path))
         self.manifest: dict[str, Any] = manifest_of(self.path)
+        check_machine(self.path, self.manifest["target"]["triple"])
         try:
             self.dll = ctypes.CDLL(self.path)
             for name, (result, arguments) in _SIGNATURES.items():
@@ -88,7 +102,10 @@ class Library:
 
     def create_session(self, threads: int) -> int:
         handle = _P()
-        self.call("nw_session_create", threads, ctypes.byref(handle))
+        try:
+            self.call("nw_session_create", threads, ctypes.byref(handle))
+        except ArtifactError as e:  # it knows what it needs, but not where it lies
+            raise ArtifactError(f"{self.path!r}: {e}") from None
         return int(handle.value or 0)
 
     def create_state(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import weakref
 from collections.abc import Mapping, Sequence
@@ -42,8 +43,22 @@ class Engine:
         self.idle: list[int] = []
         self.sessions: list[int] = []
         self.state = library.create_state() if library.manifest["variables"] else None
+        self.origin: Engine | None = None
         self.idle.append(self.new_session())
         weakref.finalize(self, _destroy, library, self.sessions, self.state)
+
+    def apart(self) -> Engine:
+        """An engine on the same library and state with a session that no other call takes; `rejoin` ends that."""
+        lane = copy.copy(self)
+        lane.origin = self  # whose end would destroy the session
+        lane.idle = [self.idle.pop() if self.idle else self.new_session()]
+        return lane
+
+    def rejoin(self) -> None:
+        """Hands the sessions of an engine apart back."""
+        if self.origin is not None:
+            self.origin.idle += self.idle
+            self.idle = []
 
     def new_session(self) -> int:
         session = self.library.create_session(self.threads)
@@ -63,17 +78,6 @@ class Engine:
                 ins.table, len(ins.arrays), outs.table, len(outs.arrays),
             )  # fmt: skip
             return [self._fetch(session, function, i) for i in late]
-        finally:
-            self.idle.append(session)
-
-    def run_plan(self, plan: Plan, args: Sequence[Array]) -> list[Array]:
-        """The same for a call that has been made before."""
-        try:
-            session = self.idle.pop()
-        except IndexError:
-            session = self.new_session()
-        try:
-            return plan.run(session, args)
         finally:
             self.idle.append(session)
 
@@ -103,11 +107,19 @@ class Function:
     def __init__(self, engine: Engine, index: int, row: Mapping[str, Any]) -> None:
         self._engine = engine
         self._index = index
+        self._row = row
         self.name: str = row["name"]
         self.inputs = tuple(_spec(r) for r in row["inputs"])
         self.outputs = tuple(_spec(r) for r in row["outputs"])
+        self._in_names = [s.name for s in self.inputs]
+        self._out_names = [s.name for s in self.outputs]
         self._plans: dict[Any, Plan] = {}
         self._shapes: dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = {}
+
+    def apart(self) -> tuple[Function, Engine]:
+        """The same function with a session that only it uses, for those who watch one."""
+        engine = self._engine.apart()
+        return Function(engine, self._index, self._row), engine
 
     def __call__(self, *args: Any) -> Array | dict[str, Array]:
         """Results for inputs in order: an array, or a dict by name when there are several."""
@@ -115,8 +127,8 @@ class Function:
             plan = self._plans.get(args[0].shape if len(args) == 1 else tuple([a.shape for a in args]))
         except AttributeError:  # not an array
             plan = None
-        if plan is not None and plan.fits(args):
-            return self._named(self._engine.run_plan(plan, args))
+        if plan is not None and (ready := plan.call(args)) is not None:
+            return ready[0] if len(ready) == 1 else self._named(ready)
         if len(args) != len(self.inputs):
             names = ", ".join(s.name for s in self.inputs)
             raise InputError(f"{self.name} takes {len(self.inputs)} inputs ({names}), received {len(args)}")
@@ -136,11 +148,8 @@ class Function:
             return
         if len(self._plans) >= _KNOWN_SIZES:
             self._plans.clear()
-        engine = self._engine
         key = arrays[0].shape if len(arrays) == 1 else _key(arrays)
-        self._plans[key] = Plan(
-            engine.library, engine.state, self._index, self.inputs, arrays, self.outputs, results
-        )
+        self._plans[key] = Plan(self._engine, self._index, self.inputs, arrays, self.outputs, results)
 
     def run(
         self,
@@ -149,6 +158,10 @@ class Function:
         out: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """Results by name. `outputs` chooses some of them; `out` gives arrays to write into."""
+        wanted = [(n, _find(self.outputs, n, "output")) for n in outputs] if outputs else None
+        ready = self._ready(inputs, out)
+        if ready is not None:
+            return self._chosen(ready, wanted)
         given: dict[int, Array] = {}
         for name, value in inputs.items():
             i = _find(self.inputs, name, "input")
@@ -156,13 +169,40 @@ class Function:
         missing = [s.name for i, s in enumerate(self.inputs) if i not in given]
         if missing:
             raise InputError(f"inputs without a value: {', '.join(map(repr, missing))}")
-        wanted = [(n, _find(self.outputs, n, "output")) for n in outputs or [s.name for s in self.outputs]]
         places: dict[int, Array] = {}
         for name, array in (out or {}).items():
             i = _find(self.outputs, name, "output")
             places[i] = output_array(self.outputs[i], array)
-        results = self._call([given[i] for i in range(len(self.inputs))], places)
+        arrays = [given[i] for i in range(len(self.inputs))]
+        results = self._call(arrays, places)
+        # An array of another type with the same bits may have been given for a result.
+        if all(r.dtype == s.dtype.array for r, s in zip(results, self.outputs, strict=True)):
+            self._remember(arrays, results)
+        return self._chosen(results, wanted)
+
+    def _chosen(self, results: list[Array], wanted: Sequence[tuple[str, int]] | None) -> dict[str, Array]:
+        """Results by the names they were asked for; all of them where none were."""
+        if wanted is None:
+            return dict(zip(self._out_names, results, strict=True))
         return {n: results[i] for n, i in wanted}
+
+    def _ready(self, inputs: Mapping[str, Any], out: Mapping[str, Array] | None) -> list[Array] | None:
+        """All results of a call that has been made before with these sizes, when the arrays are such that
+        nothing has to be done to them; None for every other call."""
+        if not self._plans or len(inputs) != len(self._in_names):
+            return None
+        try:
+            args = [inputs[name] for name in self._in_names]
+            plan = self._plans[args[0].shape if len(args) == 1 else tuple([a.shape for a in args])]
+        except (KeyError, AttributeError, TypeError):  # other names, other sizes, no arrays
+            return None
+        if not out:
+            return plan.call(args)
+        places = [out.get(name) for name in self._out_names]
+        # A name that is missed here may be a wrong one, or another spelling.
+        if sum(a is not None for a in places) != len(out) or not plan.takes(places):
+            return None
+        return plan.call(args, places)
 
     def _call(self, arrays: list[Array], places: Mapping[int, Array]) -> list[Array]:
         ins = Tensors(arrays, [code_of(a, s.dtype) for a, s in zip(arrays, self.inputs, strict=True)])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ...runtime.abi import ABI_VERSION, MAX_RANK, STATUSES
 from ...runtime.spec import DTYPES
-from .module import Emitted
-from .rt_tables import TensorRow
 
 _TEXT = """\
 /* Interface of a library compiled by netwright. Thread-safe; nothing throws, aborts or prints.
@@ -98,22 +98,22 @@ def _macro(name: str) -> str:
     return re.sub(r"\W", "_", name).upper()
 
 
-def _tensor(t: TensorRow) -> str:
-    name = t.name.replace("*/", "* /")
-    return f"{name}: {t.dtype.tf_name}[{', '.join(map(str, t.dims))}]"
+def _tensor(row: Mapping[str, Any]) -> str:
+    name = row["name"].replace("*/", "* /")
+    return f"{name}: {row['dtype']}[{', '.join(map(str, row['shape']))}]"
 
 
-def c_header(emitted: Emitted) -> str:
-    """The header's text; the model's functions come as macros with their numbers."""
+def c_header(manifest: Mapping[str, Any]) -> str:
+    """The header's text for the library with this manifest; its functions come as macros with their numbers."""
     statuses = _enumerators([(n, i) for i, n in enumerate(STATUSES)])
     dtypes = _enumerators([(d.tf_name.upper(), d.code) for d in DTYPES])
     text = _TEXT.replace("@VERSION@", str(ABI_VERSION)).replace("@RANK@", str(MAX_RANK))
     text = text.replace("@STATUSES@", statuses).replace("@DTYPES@", dtypes)
     lines: list[str] = []
-    for i, f in enumerate(emitted.functions):
-        lines.append(f"#define NW_FUNCTION_{_macro(f.name)} {i}")
-        lines += [f"/* input {k}  {_tensor(t)} */" for k, t in enumerate(f.inputs)]
-        lines += [f"/* output {k} {_tensor(t)} */" for k, t in enumerate(f.outputs)]
-    for v in emitted.variables:
-        lines.append(f"/* variable {v.name}: {v.dtype.tf_name}{list(v.dims)} */")
+    for i, f in enumerate(manifest["functions"]):
+        lines.append(f"#define NW_FUNCTION_{_macro(f['name'])} {i}")
+        lines += [f"/* input {k}  {_tensor(t)} */" for k, t in enumerate(f["inputs"])]
+        lines += [f"/* output {k} {_tensor(t)} */" for k, t in enumerate(f["outputs"])]
+    for v in manifest["variables"]:
+        lines.append(f"/* variable {_tensor(v)} */")
     return text + "\n".join(lines) + "\n"

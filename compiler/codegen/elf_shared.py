@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...runtime.errors import FormatError, OptionError, UnsupportedError
 from . import elf_object as elf
@@ -58,16 +58,17 @@ def link_shared(
     soname: str,
     payload: Payload,
     needed: Sequence[str] = ("libc.so.6",),
+    finished: Callable[[str], None] | None = None,
 ) -> None:
     """Write the shared library `output` from a relocatable object and its read-only payload.
 
     `needed` are the libraries that undefined symbols may come from. The payload is streamed; the file
-    appears whole or, on an error, not at all.
+    appears whole or, on an error, not at all; `finished` sees it just before.
     """
     check_names(soname, *needed)
     library = _Library(elf.parse_object(obj), soname, payload, needed)
     head = library.build()
-    with replacing(output) as path, create(path) as file:
+    with replacing(output, finished) as path, create(path) as file:
         file.write(head)
         contents = write_payload(file, library.payload_offset, payload)
         file.seek(library.note.offset)

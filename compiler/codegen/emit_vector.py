@@ -44,6 +44,13 @@ class VectorEmitter(ArithEmitter):
         value, target, *indices = op.operands
         self.store_element(self.memory(target).type.dtype, self.element(target, indices), self.operand(value))
 
+    def memref_prefetch(self, op: Op) -> None:
+        source, *indices = op.operands
+        write, locality = int(op.attributes["write"]), op.attributes["locality"]
+        at = self.element(source, indices)
+        self.declared["llvm.prefetch.p0"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+        self.line(f"call void @llvm.prefetch.p0(ptr {at}, i32 {write}, i32 {locality}, i32 1)")
+
     def memref_atomic_rmw(self, op: Op) -> None:
         value, target, *indices = op.operands
         kind = {

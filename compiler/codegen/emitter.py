@@ -32,6 +32,7 @@ HANDLERS: dict[str, Any] = {
     **{c.name: ControlEmitter.math_binary for c in arith.MATH_BINARY.values()},
     "memref.load": ControlEmitter.memref_load,
     "memref.store": ControlEmitter.memref_store,
+    "memref.prefetch": ControlEmitter.memref_prefetch,
     "memref.atomic_rmw": ControlEmitter.memref_atomic_rmw,
     "memref.view": ControlEmitter.memref_view,
     "memref.reinterpret_cast": ControlEmitter.memref_reinterpret_cast,

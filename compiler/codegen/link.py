@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...runtime.errors import OptionError
 from . import elf_object as elf
@@ -30,14 +30,15 @@ def link(
     payload: Payload,
     linker: str | None = None,
     needed: Sequence[str] = ("libc.so.6",),
+    finished: Callable[[str], None] | None = None,
 ) -> None:
-    """Write the shared library `output`, whole or not at all.
+    """Write the shared library `output`, whole or not at all; `finished` sees it just before it appears.
 
     `linker` is None or "own" for the built-in one; else the name or path of a linker (`ld`, `ld.lld`) or of a
     compiler that calls one (`cc`, `clang`). `needed` are the libraries that undefined symbols may come from.
     """
     if linker in (None, "own"):
-        link_shared(obj, output, soname=soname, payload=payload, needed=needed)
+        link_shared(obj, output, soname=soname, payload=payload, needed=needed, finished=finished)
         return
     check_names(soname, *needed)
     program = shutil.which(linker)
@@ -47,7 +48,10 @@ def link(
             "leave --linker out to use the built-in one"
         )
     # Beside the output rather than in the system's folder for such things, which may be small or in memory.
-    with replacing(output) as path, tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
+    with (
+        replacing(output, finished) as path,
+        tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder,
+    ):
         inputs = _inputs(folder, obj, payload)
         # The libraries themselves: the links that `-lc` follows belong to the C compiler's packages.
         inputs += [f"-l:{name}" for name in needed]

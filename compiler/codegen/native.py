@@ -94,6 +94,7 @@ LIBC = {
     "getpid": ("i32", ""),
     "sched_getaffinity": ("i32", "i32, i64, ptr"),
     "clock_gettime": ("i32", "i32, ptr"),
+    "madvise": ("i32", "ptr, i64, i32"),
     "sched_yield": ("i32", ""),
     "fopen": ("ptr", "ptr, ptr"),
     "fscanf": ("i32", "ptr, ptr, ..."),

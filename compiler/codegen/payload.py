@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
@@ -92,10 +92,11 @@ def write_payload(file: BinaryIO, start: int, payload: Payload) -> bytes:
 
 
 @contextmanager
-def replacing(output: str | os.PathLike[str]) -> Iterator[str]:
+def replacing(output: str | os.PathLike[str], finished: Callable[[str], None] | None = None) -> Iterator[str]:
     """A path in the folder of `output` to write to; it becomes `output` in one step, or vanishes on an error.
 
-    A process that has the old file mapped keeps it, and nobody ever sees half a file.
+    A process that has the old file mapped keeps it, and nobody ever sees half a file. `finished` is called with
+    the path when all is written, while nobody else knows the file.
     """
     path = os.path.abspath(os.fspath(output))
     if os.path.exists(path) and not os.path.isfile(path):
@@ -104,6 +105,8 @@ def replacing(output: str | os.PathLike[str]) -> Iterator[str]:
     temporary = os.path.join(os.path.dirname(path), f".nw-{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
+        if finished is not None:
+            finished(temporary)
         os.replace(temporary, path)
     except OSError as err:
         raise OptionError(f"cannot write {os.fspath(output)!r}: {err.strerror or err}") from err

@@ -12,9 +12,29 @@ from .rt_tables import F_NAME, F_OUT, F_OUTPUTS, F_SIZE, T_DTYPE, T_NAME, T_RANK
 
 
 def add_results(m: NativeModule, own: Own, table: V, functions: int) -> None:
-    """`nw.reserve` and `nw_result`."""
+    """`nw.block`, `nw.reserve` and `nw_result`."""
+    _block(m)
     _reserve(m)
     _result(m, own, table, functions)
+
+
+#: a large page, and the advice to use such
+_LARGE, _ADVICE = 2 << 20, 14
+
+
+def _block(m: NativeModule) -> None:
+    """Memory for intermediate results, or null. Where it fills large pages it asks for such: tables of small pages
+    cost time, and small pages from anywhere in memory do not fill a cache evenly."""
+    f = Function(m, "nw.block", "ptr", [("i64", "size")])
+    size = f["size"]
+    with f.when(f.cmp("slt", size, _LARGE)):
+        f.ret(f.call("aligned_alloc", i64(64), size))
+    whole = f.op("and", f.op("add", size, _LARGE - 1), -_LARGE)
+    memory = f.call("aligned_alloc", i64(_LARGE), whole)
+    with f.when(f.cmp("ne", memory, 0)):
+        f.call("madvise", memory, whole, i32(_ADVICE))
+    f.ret(memory)
+    f.finish()
 
 
 def _reserve(m: NativeModule) -> None:
@@ -23,7 +43,7 @@ def _reserve(m: NativeModule) -> None:
     with f.when(f.cmp("sgt", f["need"], f.load("i64", f["row"], 8))):
         f.call("free", f.load("ptr", f["row"]))
         whole = f.op("and", f.op("add", f["need"], 63), -64)
-        memory = f.call("aligned_alloc", i64(64), whole)
+        memory = f.call("ptr nw.block", whole)
         f.store(memory, f["row"])
         f.store(f.select(f.cmp("eq", memory, 0), i64(0), whole), f["row"], 8)
     with f.when(f.cmp("eq", f.load("ptr", f["row"]), 0)), f.when(f.cmp("sle", f["need"], 0)):

@@ -255,7 +255,7 @@ def _grow_arena(f: Function, session: V, need: V, busy: V, release_state: Callab
     with f.when(f.cmp("sgt", need, f.load("i64", session, CAPACITY))):
         f.call("free", f.load("ptr", session, ARENA))
         whole = f.op("and", f.op("add", need, 63), -64)
-        memory = f.call("aligned_alloc", i64(64), whole)
+        memory = f.call("ptr nw.block", whole)
         f.store(memory, session, ARENA)
         f.store(whole, session, CAPACITY)
         with f.when(f.cmp("eq", memory, 0)):

@@ -68,7 +68,7 @@ def choose_conv(
     cycles, flat, ty = min(options, key=lambda o: (round(o[0], 6), o[2]))
     rows, pixels = (1, h * w) if flat else (h, w)
     blocks = -(-rows // ty)
-    row_bytes = pixels * ty * strides[0] * strides[1] * channels * 4
+    row_bytes = pixels * ty * (strides[0] * strides[1] * channels + columns) * 4
     chunk = max(1, (target.l2 // 2) // max(row_bytes, 1))
     cut = split_columns(columns, tile[1] * target.lanes, target.lanes)
     groups = cut.full + (1 if cut.tail else 0)
@@ -76,7 +76,8 @@ def choose_conv(
     ideal = h * w * tile[1] / target.fma_per_cycle
     reason = f"tiles use {100 * ideal / cycles:.0f} % of the multiply-add slots"
     taps = math.prod(kernel) * channels
-    return ConvChoice(tile, flat, ty, chunk, split, reason, cycles * groups * taps)
+    stream = 4 * taps * columns / target.far_bytes_per_cycle
+    return ConvChoice(tile, flat, ty, chunk, split, reason, cycles * groups * taps + stream / 2)
 
 
 def depthwise_tile(target: Target, channels: Dim, taps: int) -> tuple[int, int]:

@@ -17,16 +17,16 @@ import numpy as np
 from ..ir.attributes import Array
 from ..ir.dims import Dim
 from ..target import Target
-from .tiles import split_rows, tile_cycles
+from .tiles import PANEL, split_rows, tile_cycles
+
+#: channels of an unrolled step of a product
+UNROLL = 4
 
 #: points in the order in which they are taken. Pairs of opposite sign share most of their sums; with these the
 #: error of F(4, 3) over 256 channels is 1.5e-6 of the results' deviation (with 0, ±1, ±2 it is 3.2e-6)
 POINTS = tuple(Fraction(n, 4) for n in (0, 3, -3, 6, -6))
 #: for F(2, 3), whose transforms then are sums and differences alone
 SMALL_POINTS = (Fraction(0), Fraction(1), Fraction(-1))
-
-#: numbers of a filter that are transformed at a time
-_CHUNK = 4096
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 
@@ -45,16 +45,12 @@ class Transform:
     def size(self) -> int:
         return self.m + self.r - 1
 
-    def transformed(self, w: Array) -> Array:
-        """A filter [r, r, C, K] as [a * a, C, K], rounded once."""
-        g, a, r = np.array(self.weights, np.float64), self.size, self.r
-        flat = w.reshape(r, r, -1)
-        out = np.empty((a, a, flat.shape[2]), w.dtype)
-        for at in range(0, flat.shape[2], _CHUNK):  # what stays in cache
-            part = flat[:, :, at : at + _CHUNK].astype(np.float64)
-            rows = g @ part.reshape(r, -1)
-            out[:, :, at : at + _CHUNK] = g @ rows.reshape(a, r, -1)
-        return out.reshape(a * a, *w.shape[2:])
+
+def transformed(w: Array, m: tuple[int, int]) -> Array:
+    """A filter [rh, rw, C, K] as [points, C, K], rounded once."""
+    rows, columns = (np.array(transform(n, r).weights, np.float64) for n, r in zip(m, w.shape[:2], strict=True))
+    out = np.einsum("ai,bj,ijck->abck", rows, columns, w.astype(np.float64), optimize=True)
+    return out.reshape(-1, *w.shape[2:]).astype(w.dtype)
 
 
 def _times(polynomial: list[Fraction], root: Fraction) -> list[Fraction]:
@@ -95,57 +91,122 @@ def transform(m: int, r: int) -> Transform:
 LEAST_CYCLES = 50_000
 
 
+#: outputs along both sides, by the filter's sides, that are tried
+TRIED: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
+    (3, 3): ((2, 2), (4, 4)),
+    (5, 5): ((2, 2),),
+}
+
+
 @dataclass(frozen=True)
 class WinogradChoice:
-    """Outputs of a transform along one side, tiles of a block, the products' accumulator tile, and why."""
+    """Outputs of a transform along both sides, tiles of a block (0: all tiles of an image at once), channels whose
+    filters are transformed at a time (0: the filters are stored transformed), the products' accumulator tile, and
+    why."""
 
-    m: int
+    name: str
+    m: tuple[int, int]
     block: int
+    chunk: int
     tile: tuple[int, int]
     cycles: float
     reason: str
 
 
 def choose_winograd(
-    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: int, direct: float
+    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int], direct: float
 ) -> WinogradChoice | None:
-    """The transform that takes fewer cycles than `direct` ones for an image of the result; None for none.
-
-    A block's transformed windows and products take half of the second-level cache.
-    """
+    """The transform that takes fewer cycles than `direct` ones for an image of the result; None for none."""
     height, width = out[1], out[2]
     if not isinstance(height, int) or not isinstance(width, int) or channels < target.lanes:
         return None
     if direct < LEAST_CYCLES:
         return None
     best: WinogradChoice | None = None
-    for m in {3: (2, 4), 5: (2,)}.get(taps, ()):
-        choice = _predicted(target, (height, width), channels, columns, m, taps)
-        if choice.cycles < (best.cycles if best else 0.95 * direct):
-            best = choice
+    for m in TRIED.get(taps, ()):
+        plan = _Plan(target, (height, width), channels, columns, m, taps)
+        for choice in plan.all():
+            if choice.cycles < (best.cycles if best else 0.95 * direct):
+                best = choice
     return best
 
 
-def _predicted(
-    target: Target, image: tuple[int, int], channels: int, columns: int, m: int, taps: int
-) -> WinogradChoice:
-    a = m + taps - 1
-    tiles = -(-image[0] // m) * -(-image[1] // m)
-    row_bytes = 4 * a * a * (channels + columns)
-    most = max(target.l2 // 2 // row_bytes, 6)
-    blocks = -(-tiles // most)
-    block = -(-tiles // blocks)
-    tile = target.tile(columns, 0)
-    cut = split_rows(block, tile[0])
-    steps = cut.count * tile_cycles(target, cut.rows, tile[1])
-    if cut.rest_count:
-        steps += cut.rest_count * tile_cycles(target, cut.rows - 1, tile[1])
-    groups = -(-columns // (tile[1] * target.lanes))
-    products = blocks * steps * groups * channels * a * a
-    # loads, arithmetic and stores of both transforms, for a vector of channels of a tile
-    into, back = a * a * 3.2, a * a * 2.0 + m * m * 1.5
-    transforms = blocks * block * (into * channels + back * columns) / target.lanes
-    cycles = products + transforms
-    return WinogradChoice(
-        m, block, tile, cycles, f"F({m}x{m}, {taps}x{taps}), {transforms / cycles:.0%} in transforms"
-    )
+class _Plan:
+    """Costs of one transform of one convolution."""
+
+    def __init__(
+        self, target: Target, image: tuple[int, int], channels: int, columns: int,
+        m: tuple[int, int], taps: tuple[int, int],
+    ) -> None:  # fmt: skip
+        self.target, self.channels, self.columns, self.m, self.taps = target, channels, columns, m, taps
+        self.points = (m[0] + taps[0] - 1) * (m[1] + taps[1] - 1)
+        self.tiles = -(-image[0] // m[0]) * -(-image[1] // m[1])
+        rows, vectors = target.tile(columns, 0)
+        self.tile = (rows, min(vectors, PANEL // target.lanes))
+        self.wide = self.tile[1] * target.lanes
+        self.groups = -(-columns // self.wide)
+        self.padded = self.groups * self.wide
+
+    def all(self) -> list[WinogradChoice]:
+        """Every way that the caches allow."""
+        if self.channels % UNROLL:
+            return []
+        room = int(0.75 * self.target.l2)
+        out = [self._choice(0, 0, room)]
+        out += self._blocks(0, room - min(room // 4, 4 * self.points * self.channels * self.padded))
+        for parts in (1, 2, 4, 8, 16):
+            chunk = self.channels // parts
+            filters = 4 * self.points * chunk * self.wide
+            if chunk * parts != self.channels or chunk % UNROLL or (filters > self.target.l2 // 6 and parts < 16):
+                continue
+            out.append(self._choice(0, chunk, room - filters))
+            out += self._blocks(chunk, room - filters)
+        return out
+
+    def _held(self, tiles: int, chunk: int) -> int:
+        """Bytes of windows and products of some tiles that are in use at a time."""
+        return 4 * self.points * tiles * (self.channels + (self.wide if chunk else self.padded))
+
+    def _blocks(self, chunk: int, room: int) -> list[WinogradChoice]:
+        """Blocks of tiles as large as the cache allows, and half as large, for more threads."""
+        most = room // self._held(1, chunk)
+        if most < 6:
+            return []
+        blocks = -(-self.tiles // most)
+        return [self._choice(-(-self.tiles // n), chunk, room) for n in (blocks, 2 * blocks)]
+
+    def _products(self, rows: int, chunk: int) -> float:
+        """Cycles of all products of some tiles; each part of the channels loads and stores the accumulators. One
+        group of columns after the other reads the windows from the second-level cache each time."""
+        cut = split_rows(rows, self.tile[0])
+        tiles = [(cut.count, cut.rows), (cut.rest_count, cut.rows - 1)]
+        steps = sum(n * tile_cycles(self.target, h, self.tile[1]) for n, h in tiles if n)
+        ends = sum(n * (h * self.tile[1] * 1.5 + 10) for n, h in tiles)
+        parts, slow = (self.channels // chunk, 1.45) if chunk else (1, 1.05)
+        return (steps * self.channels * slow + ends * parts) * self.groups * self.points
+
+    def _choice(self, block: int, chunk: int, room: int) -> WinogradChoice:
+        """`room` is what windows and products may take of the cache."""
+        target, points = self.target, self.points
+        blocks = -(-self.tiles // block) if block else 1
+        rows = block or self.tiles
+        products = blocks * self._products(rows, chunk)
+        # stores of transformed filters go through to the second-level cache
+        filters = blocks * self.channels * self.padded / target.lanes * points * 4 if chunk else 0
+        into, back = points * 3.2, points * 2.0 + self.m[0] * self.m[1] * 1.5
+        images = rows * blocks * (into * self.channels + back * self.padded) / target.lanes
+        stored = 4 * (self.taps[0] * self.taps[1] if chunk else points) * self.channels * self.padded
+        far = stored * (blocks if stored > target.l2 // 2 else 1)
+        # products of all columns go out and come back, or windows are read again for each group
+        held = self._held(rows, chunk)
+        moved = 4 * points * rows * self.channels * (self.groups + 3) if chunk else 3 * held
+        moved *= max(held - room, 0) / held
+        stream, spill = (n / target.far_bytes_per_cycle for n in (far, moved))
+        # filters are transformed as they come; products wait for transformed ones
+        cycles = products + (max(filters, stream) if chunk else 0.9 * stream) + images + spill
+        name = f"F({self.m[0]}x{self.m[1]}, {self.taps[0]}x{self.taps[1]})"
+        return WinogradChoice(
+            name, self.m, block, chunk, self.tile, cycles,
+            f"{name}, {blocks} blocks of {rows} tiles, {chunk or 'all'} channels at a time: {products / cycles:.0%} "
+            f"products, {filters / cycles:.0%} filters, {images / cycles:.0%} windows and results",
+        )  # fmt: skip

@@ -32,6 +32,7 @@ FAMILIES = (
     "linalg_eigen",
     "linalg_svd",
     "border",
+    "frame",
     "bytes",
     "arg_reduce",
     "scan",

@@ -4,7 +4,7 @@ With pad None the padding is SAME's: half of what the buffer is larger, the larg
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..ir.core import Value
 from ..ir.types import MemRefType
@@ -13,6 +13,21 @@ from ..target import Target
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, lowers, zero_row
+
+
+def stretch(
+    b: KernelBuilder, target: Value, row: Sequence[Index], span: tuple[Index, Index], width: int,
+    value: Callable[[Index, int], Value],
+) -> None:  # fmt: skip
+    """Writes vectors over a span of a row; single elements at the end, so that nothing is overwritten."""
+    (lo, hi), axis = span, len(row)
+    whole = b.add(lo, b.mul(b.div(b.sub(hi, lo), width), width))
+    if not (isinstance(whole, int) and whole == lo):
+        with b.loop(lo, whole, width) as i:
+            b.write(value(i.iv, width), target, [*row, i.iv], (axis,))
+    if not (isinstance(whole, int) and whole == hi):
+        with b.loop(whole, hi) as i:
+            b.write(value(i.iv, 1), target, [*row, i.iv], (axis,))
 
 
 @lowers("border")
@@ -29,19 +44,21 @@ class _BorderLowering:
         self.width = 2 * target.lanes
         self.pads = kernel.params["pads"]
         c = b.dim(self.x.shape[-1])
-        self.source = self._rows(b.inputs[0], self.x)
+        #: whether the pixels of a row of the image follow each other
+        self.dense = self.x.element_strides[-2:] == (self.x.shape[-1], 1)
+        self.source = self._rows(b.inputs[0], self.x) if self.dense else b.inputs[0]
         self.target = self._rows(b.outputs[0], self.y)
         columns = self.x.rank - 2
         left = self._pad(columns - 1)
-        shown = b.min(b.dim(self.x.shape[columns]), b.sub(b.dim(self.y.shape[columns]), left))
+        self.shown = b.min(b.dim(self.x.shape[columns]), b.sub(b.dim(self.y.shape[columns]), left))
         self.left = b.mul(left, c)
-        self.middle = b.add(self.left, b.mul(shown, c))
+        self.middle = b.add(self.left, b.mul(self.shown, c))
         self.end = b.mul(b.dim(self.y.shape[columns]), c)
 
     def _rows(self, v: Value, t: MemRefType) -> Value:
         """An image buffer as [n, size…, W * C]."""
         shape = (*t.shape[:-2], t.shape[-2] * t.shape[-1])
-        return self.b.reinterpret(v, shape, MemRefType(shape, t.dtype).element_strides)
+        return self.b.reinterpret(v, shape, (*t.element_strides[:-2], 1))
 
     def _pad(self, axis: int) -> Index:
         given = self.pads[axis]
@@ -76,22 +93,18 @@ class _BorderLowering:
 
     def _fill(self, row: list[Index], lo: Index, hi: Index) -> None:
         b = self.b
-        self._stretch(lo, hi, lambda at, width: zero_row(b, width, self.y.dtype), row)
+        stretch(b, self.target, row, (lo, hi), self.width, lambda at, width: zero_row(b, width, self.y.dtype))
 
     def _copy(self, source: list[Index], row: list[Index]) -> None:
         b = self.b
 
-        def value(at: Index, width: int) -> Value:
-            return b.read(self.source, [*source, b.sub(at, self.left)], (width,), (len(source),))
+        def values(first: Index, lead: list[Index]) -> Callable[[Index, int], Value]:
+            return lambda at, width: b.read(self.source, [*lead, b.sub(at, first)], (width,), (len(lead),))
 
-        self._stretch(self.left, self.middle, value, row)
-
-    def _stretch(self, lo: Index, hi: Index, value: Callable[[Index, int], Value], row: list[Index]) -> None:
-        """Writes vectors over lo..hi of a row; single elements at the end, so that nothing is overwritten."""
-        b, width, axis = self.b, self.width, len(row)
-        whole = b.add(lo, b.mul(b.div(b.sub(hi, lo), width), width))
-        with b.loop(lo, whole, width) as i:
-            b.write(value(i.iv, width), self.target, [*row, i.iv], (axis,))
-        if not (isinstance(whole, int) and whole == hi):
-            with b.loop(whole, hi) as i:
-                b.write(value(i.iv, 1), self.target, [*row, i.iv], (axis,))
+        if self.dense:
+            stretch(b, self.target, row, (self.left, self.middle), self.width, values(self.left, source))
+            return
+        c = b.dim(self.x.shape[-1])
+        with b.loop(0, self.shown) as pixel:
+            lo = b.add(self.left, b.mul(pixel.iv, c))
+            stretch(b, self.target, row, (lo, b.add(lo, c)), self.width, values(lo, [*source, pixel.iv]))

@@ -241,6 +241,10 @@ class LoopBuilder(Builder):
     def store(self, value: Value, target: Value, *indices: Index) -> None:
         self.create(mem.MemStore, value, target, *(self.idx(i) for i in indices))
 
+    def prefetch(self, source: Value, *indices: Index, write: bool = False, locality: int = 2) -> None:
+        at = (self.idx(i) for i in indices)
+        self.create(mem.Prefetch, source, *at, write=write, locality=locality)
+
     def read(
         self,
         source: Value,

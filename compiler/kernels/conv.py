@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..cost.tiles import RowTiles, split_columns, split_rows
+from ..cost.tiles import PANEL, RowTiles, split_columns, split_rows
 from ..ir.core import Value
 from ..ir.dims import Dim, product
 from ..ir.types import MemRefType
 from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_memory as mem
+from .ahead import fetch_next, flat
 from .build import Index
 from .dialect_arith import SelectOp
 from .dialect_kern import Kernel
@@ -84,6 +85,8 @@ class _ConvLowering:
             self.weights = self.b.reinterpret(
                 self.b.inputs[1], (rows, w.shape[-3] * w.shape[-2], w.shape[-1]), (step[-4], step[-2], 1)
             )
+        else:
+            self.flat = flat(self.b, self.b.inputs[1])
         self.x = self._windows()
         self.y = self.b.outputs[0]
         self.bias = leading_bias(kernel, 2)
@@ -136,7 +139,9 @@ class _ConvLowering:
         b = self.b
         inside = not isinstance(column, int) or column + width <= self.s.columns
         start = self._initial(column, width, inside)
+        self.first_unit = lo
         with b.loop(lo, hi) as unit:
+            self.unit = unit.iv
             image, block = b.div(unit.iv, blocks), b.rem(unit.iv, blocks)
             lead = b.unravel(image, self.s.outer)
             self._block(lead, b.mul(block, self.ty), column, width, inside, start)
@@ -229,7 +234,7 @@ class _ConvLowering:
 
         count = s.kernel[-1] * s.channels if self.kw_loops == 1 else s.channels
         depths = [*(Depth(k) for k in s.kernel[:-1]), Depth(self.kw_loops), Depth(count, UNROLL)]
-        acc = accumulate(b, acc, depths, left, right)
+        acc = accumulate(b, acc, depths, left, right, self._ahead(x, rows, pixels, column, width, depths))
         where = [*lead, row, x, column]
         if rows == 1:
             shape, axes = (pixels, width), (first + 1, first + 2)
@@ -237,3 +242,20 @@ class _ConvLowering:
             shape, axes = (rows, pixels, width), (first, first + 1, first + 2)
         acc = b.shape_cast(acc, shape)
         b.write(b.apply(2, acc, where, shape, axes, inside, self.bias), self.y, where, axes, inside)
+
+    def _ahead(
+        self, x: Index, rows: int, pixels: int, column: Index, width: int, depths: Sequence[Depth]
+    ) -> Callable[[Sequence[Index]], None] | None:
+        """What a tile does for the panels that come next. Units of a row each are counted from the first one."""
+        s, b, total = self.s, self.b, self.s.y.shape[-2]
+        height = s.y.shape[-3]
+        if not self.packed or not isinstance(total, int) or not isinstance(height, int) or width < PANEL:
+            return None
+        wide = width // PANEL
+        panel = PANEL * s.kernel[-1] * s.channels * product(s.kernel[:-1])
+        units = -(-height // self.ty)
+        all_rows = min(self.chunk, units) if not self.by_panels else units
+        row = b.add(b.mul(b.sub(self.unit, self.first_unit), total), x)
+        first = b.mul(b.add(b.div(column, PANEL), wide), panel)
+        counts = [d.count for d in depths]
+        return fetch_next(b, self.flat, first, row, pixels, all_rows * total, panel * wide, counts)

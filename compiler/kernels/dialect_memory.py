@@ -117,6 +117,26 @@ class AtomicRmw(DefinedOp, name="memref.atomic_rmw"):
         return (self.value.type,)
 
 
+class Prefetch(DefinedOp, name="memref.prefetch"):
+    """Asks for the cache line of an element, which may lie outside of the buffer: into all caches (`locality` 3) or
+    all but the first level (2)."""
+
+    source = Operand()
+    indices = Variadic()
+    write = Attr(bool, default=False)
+    locality = Attr(int, default=2)
+
+    def infer(self) -> tuple[Type, ...]:
+        return ()
+
+    def generic_properties(self) -> dict[str, Attribute]:
+        return {
+            "isDataCache": True,
+            "isWrite": self.write,
+            "localityHint": Raw(f"{self.locality} : i32"),
+        }
+
+
 class VectorBroadcast(DefinedOp, name="vector.broadcast", traits={"pure"}):
     """A scalar to all elements, or a vector to all rows."""
 

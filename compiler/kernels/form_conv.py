@@ -13,14 +13,15 @@ from ..cost.winograd import WinogradChoice, choose_winograd
 from ..ir.attributes import Array
 from ..ir.core import Op, Value
 from ..ir.dims import Dim, ceildiv, dim_max, product
+from ..ir.types import MemRefType
 from ..ops.base import tensor
 from ..ops.constant import constant_value
 from ..ops.conv import Conv2D, Conv3D
-from ..ops.windows import static_pads
 from . import pointwise
 from .depthwise import fits_without_border
 from .dialect_memory import memref
 from .family import pack_panels
+from .form_border import bordered, conv_pads, number
 from .form_moves import copy
 from .form_winograd import winograd_call
 from .former import Former, Group, forms, refuse
@@ -65,13 +66,14 @@ def form_conv(f: Former, group: Group) -> None:
     op = group.anchor
     if not isinstance(op, (Conv2D, Conv3D)):
         raise TypeError("a convolution's group")
-    *_, c, o, _ = known(op, *tensor(op.w).shape, tensor(op.x).shape[-1])
+    *_, o, _ = known(op, *tensor(op.w).shape, tensor(op.x).shape[-1])
     window, site = Window(op.kernel, op.strides, op.dilations), Site(op, group)
     if (fast := _winograd(f, op)) is not None:
-        winograd_call(f, group, op, *fast, filter_name(op, op.w), partial(_padded, f, op))
+        image = partial(bordered, f, op, op.x, _front(op))
+        winograd_call(f, group, op, *fast, filter_name(op, op.w), image)
         return
     y = f.result(group.result)
-    if c == 1 and isinstance(op, Conv2D) and o // op.groups < f.target.lanes and op.groups > 4:
+    if isinstance(op, Conv2D) and is_depthwise(f, op):
         _depthwise(f, site, window, op, y)
         return
     x = _bordered(f, op)
@@ -87,20 +89,11 @@ def _winograd(f: Former, op: Conv2D | Conv3D) -> tuple[WinogradChoice, Array] | 
     if f.precise or array is None or not isinstance(op, Conv2D) or op.groups > 1 or tensor(op.w).dtype != f32:
         return None
     kh, kw, c, o = array.shape
-    if kh != kw or op.strides != (1, 1) or op.dilations != (1, 1):
+    if op.strides != (1, 1) or op.dilations != (1, 1):
         return None
     direct = choose_conv(f.target, out, c, o, op.kernel, op.strides, False)
-    choice = choose_winograd(f.target, out, c, o, kh, direct.cycles)
+    choice = choose_winograd(f.target, out, c, o, (kh, kw), direct.cycles)
     return None if choice is None else (choice, array)
-
-
-def _padded(f: Former, op: Conv2D | Conv3D, sizes: Sequence[Dim]) -> Value:
-    """The image with its padding in front, and zeros behind it up to `sizes`."""
-    pads: list[int] = []
-    for i, (size, k) in enumerate(zip(tensor(op.x).shape[1:3], op.kernel, strict=True)):
-        pad = static_pads(size, k, 1, 1, op.padding, (op.pads[2 * i], op.pads[2 * i + 1]))
-        pads.append(-1 if pad is None else pad[0])
-    return border(f, op, f.buffer(op.x), pads, sizes)
 
 
 def grouped(
@@ -147,19 +140,52 @@ def filter_name(op: Op, w: Value) -> str:
     return (w.definer.attributes["value"].name if w.definer else "") or str(op.location)
 
 
-def _static_pads(op: Conv2D | Conv3D) -> list[tuple[int, int] | None]:
-    """The padding of each dimension; None where a symbol decides."""
-    rows = zip(tensor(op.x).shape[1:-1], op.kernel, op.strides, op.dilations, strict=True)
-    return [
-        static_pads(size, k, s, d, op.padding, (op.pads[2 * i], op.pads[2 * i + 1]))
-        for i, (size, k, s, d) in enumerate(rows)
-    ]
+def is_depthwise(f: Former, op: Conv2D | Conv3D) -> bool:
+    """Whether each channel is convolved on its own."""
+    *_, c, o = tensor(op.w).shape
+    few = isinstance(o, int) and o // op.groups < f.target.lanes
+    return c == 1 and few and isinstance(op, Conv2D) and op.groups > 4
+
+
+def _front(op: Conv2D | Conv3D) -> list[int]:
+    """The padding in front of each dimension; -1 where a symbol decides."""
+    return [-1 if pad is None else pad[0] for pad in conv_pads(op)]
+
+
+def border_wanted(f: Former, op: Conv2D | Conv3D) -> tuple[tuple[int, int], ...] | None:
+    """How many zeros a convolution's kernel reads in front of and behind its image along each dimension; None
+    where it reads none, or where a symbol decides."""
+    pads, have, out = conv_pads(op), tensor(op.x).shape[1:-1], tensor(op.result).shape[1:-1]
+    if None in pads:
+        return None
+    whole: list[Dim] = [size + sum(pad or ()) for size, pad in zip(have, pads, strict=True)]
+    if (fast := _winograd(f, op)) is not None:
+        tiles = zip(out, op.kernel, fast[0].m, strict=True)
+        whole = [ceildiv(o, m) * m + k - 1 for o, k, m in tiles]
+    elif is_depthwise(f, op) and _reads_unbordered(f, op):
+        return None
+    found: list[tuple[int, int]] = []
+    for low, size, end in zip(_front(op), have, whole, strict=True):
+        high = end - size - low
+        if not isinstance(high, int):
+            return None
+        found.append((low, max(high, 0)))
+    return tuple(found) if any(map(any, found)) else None
+
+
+def _reads_unbordered(f: Former, op: Conv2D | Conv3D) -> bool:
+    """Whether the kernel of a depthwise convolution leaves out the taps that lie outside of the image."""
+    tile = depthwise_tile(f.target, tensor(op.w).shape[3], op.kernel[1])
+    x, y = tensor(op.x).shape, tensor(op.result).shape
+    return None not in conv_pads(op) and fits_without_border(
+        x, y, op.kernel, op.strides, op.dilations, tuple(_front(op)), tile[0]
+    )
 
 
 def _bordered(f: Former, op: Conv2D | Conv3D) -> Value:
     """The image with its padding around it; the image itself when there is none."""
     sizes, out = tensor(op.x).shape[1:-1], tensor(op.result).shape[1:-1]
-    pads = _static_pads(op)
+    pads = conv_pads(op)
     rows = zip(pads, sizes, out, op.kernel, op.strides, op.dilations, strict=True)
     whole = [
         # windows that lie apart would make less than nothing of an empty image
@@ -168,31 +194,7 @@ def _bordered(f: Former, op: Conv2D | Conv3D) -> Value:
         else size + sum(pad)
         for pad, size, o, k, s, d in rows
     ]  # fmt: skip
-    return border(f, op, f.buffer(op.x), [-1 if pad is None else pad[0] for pad in pads], whole)
-
-
-def border(f: Former, op: Op, x: Value, pads: Sequence[int], sizes: Sequence[Dim]) -> Value:
-    """x in a buffer with spatial `sizes`, `pads` zeros in front of it; x itself when it is of these sizes."""
-    t = memref(x)
-    n, *have, c = t.shape
-    if not any(pads) and list(sizes) == have:
-        return x
-    y = f.alloc((n, *sizes, c), t.dtype)
-    f.call(
-        "border",
-        [x],
-        [y],
-        product((n, *sizes[:-1])),
-        {"pads": tuple(pads)},
-        unit_cost=(0, number(sizes[-1]) * number(c) * 8),
-        location=op.location,
-    )
-    return y
-
-
-def number(d: Dim, default: int = 64) -> int:
-    """A size for estimates."""
-    return d if isinstance(d, int) else default
+    return bordered(f, op, op.x, _front(op), whole)
 
 
 def conv_call(
@@ -203,15 +205,13 @@ def conv_call(
     kernel, strides, dilations = window.kernel, window.strides, window.dilations
     xt, yt = memref(x), memref(y)
     plain = all(k == 1 for k in kernel) and all(s == 1 for s in strides)
-    flat = plain and xt.strides is None and yt.strides is None
+    flat = plain and _is_even(xt) and _is_even(yt)
     c, o = number(xt.shape[-1]), number(yt.shape[-1])
     out = (product(yt.shape[:-3]), *yt.shape[-3:])
     may_flatten = flat and (site.group is None or extras_flat(site.group))
     choice = choose_conv(f.target, out, c, o, kernel[-2:], strides[-2:], may_flatten)
     if choice.flat:
-        n, *sizes, _ = yt.shape
-        x = f.reshaped(x, (n, 1, product(sizes), c))
-        y = f.reshaped(y, (n, 1, product(sizes), o))
+        x, y = _one_row(f, x), _one_row(f, y)
         yt = memref(y)
         kernel, strides, dilations = kernel[-2:], strides[-2:], dilations[-2:]
     blocks = ceildiv(yt.shape[-3], choice.rows_per_tile)
@@ -243,6 +243,24 @@ def conv_call(
         location=None if site.group else site.op.location,
         shown=shown,
     )
+
+
+def _is_even(t: MemRefType) -> bool:
+    """Whether all pixels of an image are equally far apart, also from one row to the next."""
+    sizes, steps = t.shape[1:-1], t.element_strides[1:-1]
+    return all(
+        size == 1 or step == inner * inner_step
+        for size, step, inner, inner_step in zip(sizes, steps, sizes[1:], steps[1:], strict=False)
+    )
+
+
+def _one_row(f: Former, v: Value) -> Value:
+    """All pixels of such an image as one row."""
+    t = memref(v)
+    n, *sizes, c = t.shape
+    first, *steps, last = t.element_strides
+    pixels = product(sizes)
+    return f.view(v, (n, 1, pixels, c), (first, pixels * steps[-1], steps[-1], last))
 
 
 def extras_flat(group: Group) -> bool:
@@ -287,12 +305,8 @@ def _depthwise(f: Former, site: Site, window: Window, op: Conv2D, y: Value) -> N
     many = total // op.groups
     w, x = f.buffer(op.w), f.buffer(op.x)
     pads: tuple[int, ...] | None = None
-    front = tuple(0 if p is None else p[0] for p in _static_pads(op))
-    tile = depthwise_tile(f.target, total, kw)
-    if None not in _static_pads(op) and fits_without_border(
-        memref(x).shape, memref(y).shape, window.kernel, window.strides, window.dilations, front, tile[0]
-    ):
-        pads = front
+    if _reads_unbordered(f, op):
+        pads = tuple(_front(op))
     else:
         x = _bordered(f, op)
     if many == 1:

@@ -24,11 +24,11 @@ from ..ops.constant import constant_value
 from ..ops.conv import ConvTranspose
 from .dialect_memory import memref
 from .family import pack_panels
+from .form_border import bordered
 from .form_conv import (
     Shown,
     Site,
     Window,
-    border,
     columns,
     conv_call,
     depthwise_call,
@@ -157,7 +157,7 @@ class _Spread:
             for p in axis:
                 end = dim_max(end, p.end)
             ends.append(low + end)
-        self.x = border(f, op, x, self.low, ends)
+        self.x = bordered(f, op, op.x, self.low, ends)
         self.tiled: dict[tuple[Value, int], Value] = {}
         extras = [f.buffer(v) for v in self.site.group.inputs()] if self.site.group else []
         together = op.groups == 1 and all(_is_dense(v) for v in (self.y, *extras))

@@ -30,6 +30,7 @@ from .form_moves import copy
 from .former import Former, Group, Kernels, buffer_type, form_of, refuse
 from .grouping import group_block
 from .late_sizes import LateSizes
+from .places import plan_places
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _computed(v: Value, block: Block) -> bool:
 def convert_block(f: Former, block: Block) -> None:
     """Calls for all groups of a block."""
     groups = group_block(block)
+    plan_places(f, block, groups)
     for op in block.ops:
         if op.has("terminator"):
             break

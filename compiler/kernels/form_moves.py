@@ -15,6 +15,7 @@ from ..ops.rearrange import Patches, Reverse
 from ..ops.shape import BroadcastTo, Concat, Pad, Reshape, Slice, Transpose
 from . import pointwise, transpose
 from .dialect_memory import memref
+from .form_border import frame
 from .former import Former, Group, forms
 
 #: what reads its first operand, or all of a concatenation's, through any view
@@ -127,14 +128,17 @@ def form_concat(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Concat):
         y = f.result(op.result)
-        strides = memref(y).element_strides
-        axis = op.axis % len(strides)
-        done: Dim = 0
-        for v in op.xs:
-            part = tensor(v)
-            out = f.view(y, part.shape, strides, done * strides[axis])
-            copy(f, f.buffer(v), out, location=op.location)
-            done = done + part.shape[axis]
+        for i, v in enumerate(op.xs):
+            if not (f.is_placed(v, op) and i == op.xs.index(v)):
+                copy(f, f.buffer(v), part_of(f, op, y, i), location=op.location)
+
+
+def part_of(f: Former, op: Concat, y: Value, i: int) -> Value:
+    """Where operand `i` of a concatenation lies in its result y."""
+    strides = memref(y).element_strides
+    axis = op.axis % len(strides)
+    before: Dim = sum((tensor(v).shape[axis] for v in op.xs[:i]), 0)
+    return f.view(y, tensor(op.xs[i]).shape, strides, before * strides[axis])
 
 
 @forms(Pad)
@@ -142,8 +146,10 @@ def form_pad(f: Former, group: Group) -> None:
     op = group.last
     if isinstance(op, Pad):
         y = f.result(op.result)
-        strides = memref(y).element_strides
-        copy(f, f.buffer(op.value), y, location=op.location)
-        offset = sum((a * s for a, s in zip(op.low, strides, strict=True)), 0)
-        inner = f.view(y, tensor(op.x).shape, strides, offset)
-        copy(f, f.buffer(op.x), inner, location=op.location)
+        if not f.is_placed(op.x, op):
+            copy(f, f.buffer(op.x), inside_of(f, op, y), location=op.location)
+
+
+def inside_of(f: Former, op: Pad, y: Value) -> Value:
+    """The part of a padding's result y that its operand fills; around it y is filled here."""
+    return frame(f, y, op.low, tensor(op.x).shape, op.location, f.buffer(op.value))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from ..cost.tiles import PANEL
-from ..cost.winograd import WinogradChoice, transform
+import numpy as np
+
+from ..cost.winograd import WinogradChoice, transformed
 from ..ir.attributes import Array
 from ..ir.core import Op, Value
 from ..ir.dims import Dim, Sym, ceildiv, product
@@ -13,6 +17,8 @@ from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .family import pack_panels
 from .former import Former, Group
+from .tiles import UNROLL
+from .winograd_product import block_size
 
 
 def winograd_call(
@@ -24,31 +30,89 @@ def winograd_call(
     name: str,
     bordered: Callable[[list[Dim]], Value],
 ) -> None:
-    """One kernel for blocks of tiles. `bordered` gives the image within given spatial sizes, so that whole tiles
-    fit; `w` is the filter [r, r, C, K]."""
-    m, r = choice.m, w.shape[0]
-    t = transform(m, r)
+    """One kernel for blocks of tiles, or two for all tiles. `bordered` gives the image within given spatial sizes, so
+    that whole tiles fit; `w` is the filter [rh, rw, C, K]."""
     y = f.result(group.result)
     n, height, width, _ = memref(y).shape
-    grid = (n, ceildiv(height, m), ceildiv(width, m))
-    x = bordered([d * m + r - 1 for d in grid[1:]])
-    channels, threads, dtype = w.shape[2], Sym.symbol(THREADS), memref(y).dtype
-    weights = f.constant(pack_panels(t.transformed(w)), f"{name}:winograd{m}", dtype)
-    scratch = [
-        f.alloc((threads, t.size**2, choice.block, _leading(c, PANEL if i else f.target.lanes)), dtype)
-        for i, c in enumerate((channels, w.shape[3]))
+    grid = (n, ceildiv(height, choice.m[0]), ceildiv(width, choice.m[1]))
+    taps = w.shape[:2]
+    x = bordered([d * m + r - 1 for d, m, r in zip(grid[1:], choice.m, taps, strict=True)])
+    channels, columns = w.shape[2:]
+    dtype, threads = memref(y).dtype, Sym.symbol(THREADS)
+    points = math.prod(m + r - 1 for m, r in zip(choice.m, taps, strict=True))
+    params: dict[str, Any] = {
+        "m": choice.m, "r": taps, "grid": grid, "tile": choice.tile, "channels": channels, "columns": columns,
+    }  # fmt: skip
+    tiles, count = product(grid[1:]), product(grid)
+    wide = choice.tile[1] * f.target.lanes
+    rows = choice.block or tiles
+    inner, outer = (_leading(c, f.target.lanes) for c in (channels, -(-columns // wide) * wide))
+    v = partial(f.alloc, dtype=dtype)
+    name = f"{name}:winograd"
+    work = 2.0 * points * channels * columns
+    op = group.anchor
+    where = op.location if op is not None else group.location
+    call = partial(f.call, algorithm=choice.name)
+    if not choice.block:
+        windows = f.alloc((n, tiles, points, inner), dtype)
+        call("winograd_input", [x], [windows], n * tiles, params, unit_cost=(0, 8.0 * points * channels), location=where)  # fmt: skip
+        x = windows
+    if not choice.chunk:
+        stored = f.constant(_transformed(w, choice.m, wide), name, dtype)
+        if choice.block:
+            scratch = [(points, rows + 1, outer), (choice.block, points, inner)]
+            call(
+                "winograd_blocks", [x, stored], [y, *(v((threads, *shape)) for shape in scratch)],
+                ceildiv(count, choice.block), {**params, "block": choice.block, "slot": True},
+                group=group, unit_cost=(work * rows, 0),
+            )  # fmt: skip
+            return
+        m = v((n, points, tiles, outer))
+        units = points * -(-columns // wide)
+        call(
+            "winograd_product", [x, stored], [m], units, params, unit_cost=(work * number(count) / units, 0),
+            location=where, cost_of=[op] if op is not None else [],
+        )  # fmt: skip
+        call(
+            "winograd_output", [m], [y], n * tiles, params, group=group, unit_cost=(0, 8.0 * points * columns),
+            cost_of=[o for o in group.ops if o is not op],
+        )  # fmt: skip
+        return
+    shapes: list[tuple[Dim, ...]] = [
+        (points, rows + 1, wide),
+        (choice.chunk // UNROLL * block_size(points, wide),),
     ]
-    block_flops = 2.0 * t.size**2 * choice.block * channels * w.shape[3]
-    f.call(
-        "winograd",
-        [x, weights],
-        [y, *scratch],
-        ceildiv(product(grid), choice.block),
-        {"m": m, "r": r, "grid": grid, "block": choice.block, "tile": choice.tile, "slot": True},
-        algorithm=f"F({m}x{m}, {r}x{r})",
-        group=group,
-        unit_cost=(block_flops, 0),
-    )
+    if choice.block:
+        shapes.append((choice.block, points, inner))
+    units = ceildiv(count, choice.block) if choice.block else -(-columns // wide)
+    call(
+        "winograd", [x, f.constant(_filters(w), name, dtype)], [y, *(v((threads, *shape)) for shape in shapes)], units,
+        {**params, "block": choice.block, "chunk": choice.chunk, "slot": True},
+        group=group, unit_cost=(work * number(count) / number(units), 0),
+    )  # fmt: skip
+
+
+def number(d: Dim, default: int = 64) -> int:
+    """A size for estimates."""
+    return d if isinstance(d, int) else default
+
+
+def _filters(w: Array) -> Array:
+    """Filters as they are, in panels [panels, C, taps, 32]."""
+    *taps, channels, columns = w.shape
+    return pack_panels(w.transpose(2, 0, 1, 3).reshape(channels, math.prod(taps), columns))
+
+
+def _transformed(w: Array, m: tuple[int, int], wide: int) -> Array:
+    """Transformed filters [points, groups, C, wide]."""
+    made = transformed(w, m)
+    points, channels, columns = made.shape
+    groups = -(-columns // wide)
+    out = np.zeros((points, groups, channels, wide), w.dtype)
+    for g in range(groups):
+        part = made[:, :, g * wide : (g + 1) * wide]
+        out[:, g, :, : part.shape[-1]] = part
+    return out
 
 
 def _leading(columns: int, unit: int) -> int:

@@ -87,6 +87,24 @@ class Group:
         return list(dict.fromkeys(v for op in tail for v in op.operands if v not in inside))
 
 
+@dataclass
+class Place:
+    """Where a value is written straight into a larger buffer, which `by` would else copy it to. `make` gives the
+    view once, when the value is computed."""
+
+    by: Op
+    make: Callable[[], Value]
+    buffer: Value | None = None
+
+
+@dataclass(frozen=True)
+class Bordered:
+    """A buffer with an image inside: `low` zeros lie in front of it along each spatial dimension."""
+
+    buffer: Value
+    low: tuple[int, ...]
+
+
 class Kernels:
     """The kernels of a module, each once."""
 
@@ -118,6 +136,10 @@ class Former:
     buffers: dict[Value, Value] = field(default_factory=dict[Value, Value])
     #: caller's buffers for results of the function
     destinations: dict[Value, Value] = field(default_factory=dict[Value, Value])
+    #: values that are written into a part of another buffer
+    places: dict[Value, Place] = field(default_factory=dict[Value, Place])
+    #: the buffers with borders that images were written into
+    borders: dict[Value, Bordered] = field(default_factory=dict[Value, Bordered])
     #: places that may stop with an error, for messages; their numbers go into the error word
     sites: list[str] = field(default_factory=list[str])
     #: variables that the function assigns
@@ -164,11 +186,23 @@ class Former:
     def result(self, v: Value) -> Value:
         """The buffer that a graph value is to be written to."""
         if v not in self.buffers:
-            t = buffer_type(tensor(v))
-            self.buffers[v] = self.destinations.get(v) or self.alloc(t.shape, t.dtype)
+            self.buffers[v] = self.destinations.get(v) or self._new_buffer(v)
             if not self.buffers[v].hint:
                 self.buffers[v].hint = v.hint
         return self.buffers[v]
+
+    def _new_buffer(self, v: Value) -> Value:
+        place = self.places.get(v)
+        if place is None:
+            t = buffer_type(tensor(v))
+            return self.alloc(t.shape, t.dtype)
+        place.buffer = place.make()
+        return place.buffer
+
+    def is_placed(self, v: Value, by: Op) -> bool:
+        """Whether `v` was written to where `by` would copy it."""
+        place = self.places.get(v)
+        return place is not None and place.by is by and place.buffer is self.buffers.get(v)
 
     def constant(self, array: Array, name: str, dtype: DType) -> Value:
         return self.b(KernConstant, value=Dense(array, name, dtype))

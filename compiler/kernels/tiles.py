@@ -27,10 +27,14 @@ def accumulate(
     depths: Sequence[Depth],
     left: Callable[[Sequence[Index]], Value],
     right: Callable[[Sequence[Index]], Value],
+    ahead: Callable[[Sequence[Index]], None] | None = None,
+    apart: bool = False,
 ) -> Value:
     """acc + Σ left(k) ⊗ right(k) over the nest of `depths`; the innermost is unrolled.
 
-    `left` gives the column of the left operand and `right` the row of weights at the given indices.
+    `left` gives the column of the left operand and `right` the row of weights at the given indices. `ahead` is
+    called at the first of each group of unrolled steps. With `apart` both get the first of the unrolled steps and
+    the number among them as two indices.
     """
 
     def nest(level: int, at: list[Index], acc: Value) -> Value:
@@ -48,19 +52,23 @@ def accumulate(
         if whole > step:
             with b.loop(0, whole, step, [acc]) as loop:
                 value = loop.carried[0]
+                if ahead is not None:
+                    ahead([*at, loop.iv])
                 for u in range(step):
-                    value = product(at, b.add(loop.iv, u), value)
+                    value = product(at, loop.iv, u, value)
                 loop.yielded = (value,)
             acc = loop.results[0]
         elif whole:
+            if ahead is not None:
+                ahead([*at, 0])
             for u in range(step):
-                acc = product(at, u, acc)
+                acc = product(at, 0, u, acc)
         for k in range(whole, d.count):
-            acc = product(at, k, acc)
+            acc = product(at, whole, k - whole, acc)
         return acc
 
-    def product(at: list[Index], k: Index, acc: Value) -> Value:
-        where = [*at, k]
+    def product(at: list[Index], k: Index, u: int, acc: Value) -> Value:
+        where = [*at, k, u] if apart else [*at, b.add(k, u)]
         weights = right(where)
         return b(mem.OuterProduct, left(where), weights, acc)
 

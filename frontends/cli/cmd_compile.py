@@ -7,20 +7,17 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...compiler.driver import compile_module, observers_for, resolve_target, run_passes
-from ...compiler.ir.core import Op
-from ...compiler.ir.printer import print_op
-from ...compiler.ops.interpreter import Interpreter
+from ...compiler.cache import Cache
 from ...compiler.options import CompileOptions
-from ...runtime import load
 from ...runtime.errors import OptionError
-from ..api import model_name
-from ..load import load_model
-from .arrays import difference, in_order, read_inputs
+from ..build import build
 from .options import add_option_arguments, options_from
 from .terminal import Progress
+
+if TYPE_CHECKING:
+    from ...compiler.ir.core import Op
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     options = options_from(args)
     if args.verify and options.stop_after:
         raise OptionError("--verify needs a library, and --stop-after makes none")
-    progress = Progress()
+    progress = Progress(quiet=options.print_ir_after_all or options.print_ir_after_change)
     try:
         return _compile(args, options, progress)
     finally:
@@ -50,7 +47,41 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progress) -> int:
+    if options.stop_after:
+        return _print_ir(args, options, progress)
+    output = args.output or _beside(Path(args.model))
+    if os.path.exists(output) and os.path.exists(args.model) and os.path.samefile(output, args.model):
+        raise OptionError(f"the library would replace its model {args.model!r}: name another file with -o")
     start = time.perf_counter()
+    reference: list[Op] = []
+    compiled = build(
+        args.model,
+        output,
+        options,
+        resources=args.resources,
+        observers=[progress],
+        tell=progress.tell,
+        cache=None if args.remarks else Cache.from_environment(),
+        imported=(lambda module: reference.append(module.clone({}))) if args.verify else None,
+    )
+    progress.clear()
+    for note in compiled.notes:
+        print(f"netwright compile: {note}", file=sys.stderr)
+    seconds = time.perf_counter() - start
+    size = os.path.getsize(output) / 2**20
+    target = compiled.manifest["target"]["name"]
+    how = "from the cache" if compiled.from_cache else "compiled"
+    print(f"{output}: {size:.2f} MiB for {target}, {how} in {seconds:.2f} s")
+    _print_remarks(compiled.remarks, args.remarks)
+    return _verify(output, reference[0], args.verify) if reference else 0
+
+
+def _print_ir(args: argparse.Namespace, options: CompileOptions, progress: Progress) -> int:
+    """The module after `--stop-after`."""
+    from ...compiler.driver import observers_for, resolve_target, run_passes
+    from ...compiler.ir.printer import print_op
+    from ..load import load_model
+
     progress.tell(f"reading {args.model}")
     module = load_model(
         args.model,
@@ -60,27 +91,12 @@ def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progre
         batch=options.batch,
         resources=args.resources,
     )
-    reference = module.clone({}) if args.verify else None
-    if options.stop_after:
-        observers = [progress, *observers_for(options)[0]]
-        context = run_passes(module, options, resolve_target(options.target), observers)
-        progress.clear()
-        print(print_op(module), end="")
-        _print_remarks(context.remarks, args.remarks)
-        return 0
-    output = args.output or _beside(Path(args.model))
-    if os.path.exists(output) and os.path.samefile(output, args.model):
-        raise OptionError(f"the library would replace its model {args.model!r}: name another file with -o")
-    compiled = compile_module(
-        module, output, options, [progress], name=model_name(args.model), tell=progress.tell
-    )
+    observers = [progress, *observers_for(options)[0]]
+    context = run_passes(module, options, resolve_target(options.target), observers)
     progress.clear()
-    seconds = time.perf_counter() - start
-    size = os.path.getsize(output) / 2**20
-    target = compiled.manifest["target"]["name"]
-    print(f"{output}: {size:.2f} MiB for {target}, compiled in {seconds:.2f} s")
-    _print_remarks(compiled.remarks, args.remarks)
-    return 0 if reference is None else _verify(output, reference, args.verify)
+    print(print_op(module), end="")
+    _print_remarks(context.remarks, args.remarks)
+    return 0
 
 
 def _beside(model: Path) -> str:
@@ -98,6 +114,10 @@ def _print_remarks(remarks: list[Any], wanted: bool) -> None:
 
 def _verify(path: str, reference: Op, file: str) -> int:
     """Prints, for each output, the largest difference between interpreter and library."""
+    from ...compiler.ops.interpreter import Interpreter
+    from ...runtime import load
+    from .arrays import difference, in_order, read_inputs
+
     model = load(path)
     inputs = in_order(read_inputs([file], model.inputs), model.inputs)
     want = Interpreter(reference).run(inputs)

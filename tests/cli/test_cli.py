@@ -1,15 +1,18 @@
 """Commands on the sample model: what they print, write and return."""
 
+import io
 import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import netwright as nw
 import numpy as np
 import pytest
+from netwright.frontends.cli import terminal
 from netwright.frontends.cli.main import COMMANDS
 
 from ..fast.tensorflow.graphs import const, graph, node, placeholder
@@ -108,14 +111,6 @@ def test_info(run: Run, digits: Path) -> None:
     assert found == nw.load(digits / "digits.so").manifest
 
 
-def test_bench(run: Run, digits: Path) -> None:
-    common = ("bench", digits / "digits.so", "--seconds", "0.01")
-    for more in (("--batch", "2"), ("--input", f"image={INPUT}", "--threads", "2")):
-        shown = _text(run(*common, *more))
-        assert re.match(r"load \S+ ms, first call \S+ ms, \d+ calls on \d thread", shown)
-        assert "\nmedian " in shown
-
-
 def test_dump_folder(digits: Path) -> None:
     names = sorted(p.name for p in (digits / "dumps").iterdir())
     assert names[0] == "00_import.mlir" and {"index.md", "resources"} <= set(names)
@@ -193,7 +188,33 @@ def test_progress_on_a_terminal_alone(tmp_path: Path, variables: dict[str, str])
     if variables:
         assert shown == ""
     else:
-        assert "fold-constants …" in shown and "link …" in shown and shown.endswith("\r\x1b[K")
+        assert re.search(r" s  pass \d+ of \d+: fold-constants …", shown), shown
+        assert " s  link …" in shown and shown.endswith("\r\x1b[K")
+
+
+def test_the_clock_ticks_while_a_step_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And it stands still once the line is taken away."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(terminal, "_TICK", 0.001)
+    progress = terminal.Progress()
+    drawn = shown.getvalue
+    progress.tell("x" * 1000)
+    while drawn().count("\r\x1b[K") < 4:
+        time.sleep(0.001)
+    progress.clear()
+    assert max(map(len, drawn().split("\r\x1b[K"))) <= 79
+    before = drawn()
+    assert before.endswith("\r\x1b[K")
+    time.sleep(0.01)
+    assert drawn() == before
 
 
 def test_check_lists_everything(run: Run, tmp_path: Path) -> None:

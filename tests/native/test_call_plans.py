@@ -11,7 +11,7 @@ import pytest
 from netwright.compiler.ops.activation import Relu
 from netwright.compiler.ops.elementwise import Add
 from netwright.compiler.ops.shape import Gather
-from netwright.runtime.errors import DTypeError, ExecutionError
+from netwright.runtime.errors import DTypeError, ExecutionError, InputError, ShapeError
 from netwright.runtime.frames import POINTER_OFFSET
 from netwright.runtime.spec import i32
 
@@ -55,6 +55,50 @@ def test_arguments_that_do_not_fit_take_the_long_way(tmp_path: Path) -> None:
     np.testing.assert_array_equal(model(read_only), want)
 
 
+def test_results_written_into_given_arrays(tmp_path: Path) -> None:
+    """By names, again and again, also of changing sizes: some results given, some not; no copies."""
+    model = build(graph(lambda b, x, y: (b(Add, x, y), b(Relu, x)), [tensor(n, 3), tensor(n, 3)]), tmp_path)
+    rng = np.random.default_rng(0)
+    for rows in (2, 2, 5, 2, 5, 5):
+        x, y, a = (rng.normal(size=(rows, 3)).astype(np.float32) for _ in range(3))
+        inputs = {"x1": y, "x0": x}
+        got = model.run(inputs, out={"y1": a})
+        assert list(got) == ["y0", "y1"] and got["y1"] is a and got["y0"] is not a
+        np.testing.assert_array_equal(got["y0"], x + y)
+        np.testing.assert_array_equal(a, np.maximum(x, 0))
+        (only,) = model.run(inputs, outputs=["y0:0"]).items()
+        assert only[0] == "y0:0"
+        np.testing.assert_array_equal(only[1], x + y)
+        np.testing.assert_array_equal(model.run({"x0:0": x, "x1": y}, out={"y1:0": a})["y0"], x + y)
+
+
+def test_arrays_for_results_that_do_not_fit(tmp_path: Path) -> None:
+    """The same errors as the first time, and nothing is written."""
+    model = build(graph(lambda b, x: b(Relu, x), [tensor(n, 3)]), tmp_path)
+    x = np.ones((2, 3), np.float32)
+    read_only = np.zeros((2, 3), np.float32)
+    read_only.flags.writeable = False
+    for _ in range(3):
+        model.run({"x0": x}, out={"y0": np.empty((2, 3), np.float32)})
+        for wrong, kind in (
+            (np.zeros((3, 3), np.float32), ShapeError),
+            (np.zeros((2, 3), np.float64), DTypeError),
+            (np.zeros((3, 2), np.float32).T, InputError),
+            (read_only, InputError),
+            ([[0.0] * 3] * 2, InputError),
+            (x, InputError),  # the input itself
+        ):
+            with pytest.raises(kind):
+                model.run({"x0": x}, out={"y0": wrong})  # type: ignore[dict-item]
+            assert wrong is x or not np.any(wrong)
+        with pytest.raises(InputError, match="there is no output named 'z'"):
+            model.run({"x0": x}, out={"z": x})
+        with pytest.raises(InputError, match="there is no output named 'z'"):
+            model.run({"x0": x}, outputs=["z"])
+        with pytest.raises(InputError, match="there is no input named 'z'"):
+            model.run({"z": x})
+
+
 def test_errors_of_repeated_calls(tmp_path: Path) -> None:
     model = build(graph(lambda b, x, i: b(Gather, x, i), [tensor(5, 3), tensor(n, dtype=i32)]), tmp_path)
     x = np.ones((5, 3), np.float32)
@@ -70,7 +114,12 @@ def test_threads_have_frames_of_their_own(tmp_path: Path) -> None:
 
     def work(k: int) -> None:
         x = np.full((9, 64), k, np.float32)
-        wrong.extend(1 for _ in range(500) if not (model(x) == k).all())
+        mine = np.empty_like(x)
+        for _ in range(500):
+            wrong.extend(1 for y in (model(x), model.run({"x0": x})["y0"]) if not (y == k).all())
+            mine[:] = -1
+            model.run({"x0": x}, out={"y0": mine})
+            wrong.extend([1] if not (mine == k).all() else [])
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
     for t in threads:

@@ -69,7 +69,8 @@ def _call(address: int, args: list[Any]) -> None:
 
 def _kernels(module: Op) -> tuple[dict[str, Op], list[dict[str, Any]]]:
     """Kernels by name, and the packed constants, after all passes."""
-    run_passes(module, CompileOptions(), resolve_target("native"))
+    # MLIR compiles for this machine, whatever the shape of the vectors; the number of units depends on it.
+    run_passes(module, CompileOptions(), resolve_target("x86-64-v4"))
     found = {f.sym_name: f for f in functions(module) if not any(a.get("kern.role") for a in f.arg_attrs)}
     return found, module.attributes["kern.constants"]
 

@@ -4,6 +4,7 @@ import ctypes
 import json
 import mmap
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from netwright.compiler.codegen import rt_session
 from netwright.compiler.driver import compile_module
 from netwright.compiler.ops.activation import Relu
 from netwright.compiler.ops.conv import Conv2D
@@ -20,7 +22,7 @@ from netwright.compiler.ops.matmul import MatMul
 from netwright.compiler.ops.norm import Softmax
 from netwright.compiler.ops.pool import MaxPool2D
 from netwright.compiler.ops.reduce import ReduceMean
-from netwright.runtime import Model, load
+from netwright.runtime import Model, library, load
 from netwright.runtime.abi import Tensor
 from netwright.runtime.errors import ArtifactError, DTypeError, InputError, ShapeError
 
@@ -264,6 +266,27 @@ def test_what_is_no_library(tmp_path: Path) -> None:
         load(path)
     with pytest.raises(ArtifactError, match="missing"):
         load(tmp_path / "missing.so")
+
+
+def test_a_lesser_processor_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Played by a library that wants a feature that no processor has."""
+    monkeypatch.setitem(rt_session._FEATURES, "x86-64", (("1c", 1 << 16),))
+    with pytest.raises(ArtifactError) as e:
+        build(graph(_network, [tensor(n, 9, 11, 3)]), tmp_path, target="x86-64")
+    assert re.fullmatch(
+        r"'.*\.so': this library was compiled for x86-64, which this CPU is not; "
+        "compile it with a lesser --target", str(e.value)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("triple", ["aarch64-unknown-linux-gnu", "x86_64-apple-darwin"])
+def test_another_machine_gets_a_sentence(model: Model, monkeypatch: pytest.MonkeyPatch, triple: str) -> None:
+    manifest = {**model.manifest, "target": {**model.manifest["target"], "triple": triple}}
+    monkeypatch.setattr(library, "manifest_of", lambda _: manifest)
+    with pytest.raises(
+        ArtifactError, match=f"was compiled for {triple}, but this machine is x86_64 with linux"
+    ):
+        load(model.path)
 
 
 def test_threads_must_be_positive(model: Model) -> None:
