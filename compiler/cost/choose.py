@@ -68,11 +68,16 @@ def choose_conv(
     cycles, flat, ty = min(options, key=lambda o: (round(o[0], 6), o[2]))
     rows, pixels = (1, h * w) if flat else (h, w)
     blocks = -(-rows // ty)
-    row_bytes = pixels * ty * (strides[0] * strides[1] * channels + columns) * 4
+    # weights that do not fit are read again for each chunk: then what counts is that the image stays
+    stays = math.prod(kernel) * channels * columns * 4 <= target.l2 // 2
+    row_bytes = pixels * ty * (strides[0] * strides[1] * channels + (columns if stays else 0)) * 4
     chunk = max(1, (target.l2 // 2) // max(row_bytes, 1))
     cut = split_columns(columns, tile[1] * target.lanes, target.lanes)
     groups = cut.full + (1 if cut.tail else 0)
-    split = "panels" if blocks < 4 and groups >= 4 else "rows"
+    # threads share what is larger: the weights by panels, the images by rows
+    weights, images = math.prod(kernel) * channels * columns, h * w * (channels + columns)
+    heavy = 2 * weights > images
+    split = "panels" if (blocks < 4 or heavy) and groups >= 4 else "rows"
     ideal = h * w * tile[1] / target.fma_per_cycle
     reason = f"tiles use {100 * ideal / cycles:.0f} % of the multiply-add slots"
     taps = math.prod(kernel) * channels

@@ -34,7 +34,7 @@ def fetch_next(
     """What a tile does at each unrolled step of its sums over `counts`, the innermost last: it asks for its share
     of the `panel` elements of the flat `weights` from `first` on. The tile has `rows` of `total` rows, from `row`
     on. None where it does not pay."""
-    if total > MOST_TILES * rows:
+    if total > MOST_TILES * rows or 0 in counts:
         return None
     *outer, inner = counts
     steps = -(-inner // UNROLL)

@@ -20,7 +20,7 @@ from ..ir.types import MemRefType
 from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_memory as mem
-from .ahead import fetch_next, flat
+from .ahead import LINE, fetch_next, flat
 from .build import Index
 from .dialect_arith import SelectOp
 from .dialect_kern import Kernel
@@ -234,6 +234,7 @@ class _ConvLowering:
 
         count = s.kernel[-1] * s.channels if self.kw_loops == 1 else s.channels
         depths = [*(Depth(k) for k in s.kernel[:-1]), Depth(self.kw_loops), Depth(count, UNROLL)]
+        self._fetch_ends(lead, row, x, rows, pixels, column, width)
         acc = accumulate(b, acc, depths, left, right, self._ahead(x, rows, pixels, column, width, depths))
         where = [*lead, row, x, column]
         if rows == 1:
@@ -242,6 +243,20 @@ class _ConvLowering:
             shape, axes = (rows, pixels, width), (first, first + 1, first + 2)
         acc = b.shape_cast(acc, shape)
         b.write(b.apply(2, acc, where, shape, axes, inside, self.bias), self.y, where, axes, inside)
+
+    def _fetch_ends(
+        self, lead: list[Index], row: Index, x: Index, rows: int, pixels: int, column: Index, width: int
+    ) -> None:
+        """Asks for what the end of a tile reads and writes, when its sums begin: with results larger than the cache
+        those lines are far away."""
+        b, shape = self.b, mem.memref(self.y).shape
+        buffers = [(self.y, True)]
+        buffers += [(v, False) for v in b.inputs[2:] if mem.memref(v).shape == shape]
+        for v, write in buffers:
+            for i in range(rows):
+                for j in range(pixels):
+                    for c in range(0, width, LINE):
+                        b.prefetch(v, *lead, b.add(row, i), b.add(x, j), b.add(column, c), write=write, locality=3)
 
     def _ahead(
         self, x: Index, rows: int, pixels: int, column: Index, width: int, depths: Sequence[Depth]
