@@ -170,8 +170,11 @@ class _Plan:
         if self.channels % UNROLL:
             return []
         room = int(0.75 * self.target.l2)
-        out = [self._choice(0, 0, room)]
-        out += self._blocks(0, room - min(room // 4, 4 * self.points * self.channels * self.padded))
+        stored = 4 * self.points * self.channels * self.padded
+        out = self._blocks(0, room - min(room // 4, stored))
+        if stored > self.target.l2 // 4 or not out:
+            # stages pay by reading many weights once; with few, blocks do for images one by one and for many
+            out.append(self._choice(0, 0, room))
         for parts in (1, 2, 4, 8, 16):
             chunk = self.channels // parts
             filters = 4 * self.points * chunk * self.wide

@@ -9,6 +9,7 @@ Volumes [n, D, H, W, C] have one more summed loop, over a window's planes; their
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,7 @@ def lower_conv(kernel: Kernel, target: Target) -> FuncOp:
 
 class _ConvLowering:
     def __init__(self, kernel: Kernel, target: Target) -> None:
-        self.kernel = kernel
+        self.kernel, self.target = kernel, target
         self.s = shape_of(kernel)
         self.b = KernelBuilder(kernel)
         p: dict[str, Any] = kernel.params
@@ -250,6 +251,9 @@ class _ConvLowering:
         """Asks for what the end of a tile reads and writes, when its sums begin: with results larger than the cache
         those lines are far away."""
         b, shape = self.b, mem.memref(self.y).shape
+        image = [d for d in shape[-3:] if isinstance(d, int)]
+        if len(image) < 3 or 4 * math.prod(image) < self.target.l2 // 2:
+            return
         buffers = [(self.y, True)]
         buffers += [(v, False) for v in b.inputs[2:] if mem.memref(v).shape == shape]
         for v, write in buffers:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..cost.tiles import split_columns, split_rows
+from ..cost.tiles import PANEL, split_columns, split_rows
 from ..ir.core import Value
 from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_arith as arith
 from . import dialect_memory as mem
+from .ahead import Ahead, fetch_next, flat
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, packed_row, zero_row
@@ -166,12 +167,24 @@ class _MatMulLowering:
             return b.read(self.w, [*w_lead, k[0], column], (width,), (len(w_lead) + 1,), inside)
 
         if isinstance(self.depth, int):
-            acc = accumulate(b, acc, [Depth(self.depth, UNROLL)], left, right)
+            ahead = self._ahead(row, height, column, width)
+            acc = accumulate(b, acc, [Depth(self.depth, UNROLL)], left, right, ahead)
         else:
             acc = accumulate_dynamic(b, acc, b.dim(self.depth), left, right)
         where = [*lead, row, column]
         axes = (self.rank - 2, self.rank - 1)
         b.write(b.apply(2, acc, where, (height, width), axes, inside, self.bias), self.y, where, axes, inside)
+
+    def _ahead(self, row: Index, height: int, column: Index, width: int) -> Ahead:
+        """What a tile does for the panels that come next; of unknown rows the first few tiles do it."""
+        depth, total = self.depth, self.rows
+        if not self.packed or width < PANEL or height == 1 or not isinstance(depth, int):
+            return None
+        rows = total if isinstance(total, int) else 4 * self.tile_rows
+        wide = width // PANEL
+        b = self.b
+        first = b.mul(b.add(b.div(column, PANEL), wide), PANEL * depth)
+        return fetch_next(b, flat(b, self.w), first, row, height, rows, PANEL * depth * wide, [depth])
 
     def _operand_batch(self, operand: Value, lead: list[Index]) -> list[Index]:
         """The batch indices of an operand; its sizes 1 repeat."""
