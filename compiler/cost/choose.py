@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..ir.dims import Dim
 from ..target import Target
+from .reasons import reason_text
 from .tiles import split_columns, split_rows, tile_cycles
 
 
@@ -28,20 +29,24 @@ class ConvChoice:
     cycles: float = 0
 
 
-def row_cycles(target: Target, pixels: int, rows_per_tile: int, tile: tuple[int, int]) -> float:
-    """Cycles of one summed step over `rows_per_tile` output rows of `pixels` pixels."""
-    most = max(tile[0] // rows_per_tile, 1)
-    cut = split_rows(pixels, most)
-    total = cut.count * tile_cycles(target, cut.rows * rows_per_tile, tile[1])
+def row_cycles(
+    target: Target, pixels: int, rows_per_tile: int, tile: tuple[int, int], step: int = 1
+) -> float:
+    """Cycles of one summed step over `rows_per_tile` output rows of `pixels` pixels, `step` of which stay together."""
+    most = max(tile[0] // rows_per_tile // step, 1)
+    cut = split_rows(pixels // step, most)
+    total = cut.count * tile_cycles(target, cut.rows * step * rows_per_tile, tile[1])
     if cut.rest_count:
-        total += cut.rest_count * tile_cycles(target, (cut.rows - 1) * rows_per_tile, tile[1])
+        total += cut.rest_count * tile_cycles(target, (cut.rows - 1) * step * rows_per_tile, tile[1])
     return total
 
 
-def _image_cycles(target: Target, h: int, w: int, rows_per_tile: int, tile: tuple[int, int]) -> float:
+def _image_cycles(
+    target: Target, h: int, w: int, rows_per_tile: int, tile: tuple[int, int], step: int
+) -> float:
     whole, rest = divmod(h, rows_per_tile)
-    total = whole * row_cycles(target, w, rows_per_tile, tile)
-    return total + (row_cycles(target, w, rest, tile) if rest else 0)
+    total = whole * row_cycles(target, w, rows_per_tile, tile, step)
+    return total + (row_cycles(target, w, rest, tile, step) if rest else 0)
 
 
 def choose_conv(
@@ -52,26 +57,28 @@ def choose_conv(
     kernel: tuple[int, ...],
     strides: tuple[int, ...],
     may_flatten: bool,
+    pool: tuple[int, ...] = (1, 1),
 ) -> ConvChoice:
-    """The cut with the fewest cycles; of equal ones the one with most units."""
+    """The cut with the fewest cycles; of equal ones the one with most units. With `pool` tiles consist of whole
+    windows of a maximum, of which alone one number is stored."""
     tile = target.tile(columns, channels * strides[1] * 4)
     h, w = out[1], out[2]
     if not isinstance(h, int) or not isinstance(w, int):
         return ConvChoice(target.short_tile(columns), False, 1, 8, "rows", "image size known at run time")
     options = [
-        (_image_cycles(target, h, w, ty, tile), False, ty)
-        for ty in range(1, min(h, tile[0]) + 1)
-        if ty * w <= tile[0] or ty == 1
+        (_image_cycles(target, h, w, ty, tile, pool[1]), False, ty)
+        for ty in range(pool[0], min(h, tile[0]) + 1, pool[0])
+        if ty * w <= tile[0] or ty == pool[0]
     ]
     if may_flatten:
-        options.append((_image_cycles(target, 1, h * w, 1, tile) * 1.001, True, 1))
+        options.append((_image_cycles(target, 1, h * w, 1, tile, 1) * 1.001, True, 1))
     cycles, flat, ty = min(options, key=lambda o: (round(o[0], 6), o[2]))
     rows, pixels = (1, h * w) if flat else (h, w)
     blocks = -(-rows // ty)
     # weights that do not fit are read again for each chunk: then what counts is that the image stays
     stays = math.prod(kernel) * channels * columns * 4 <= target.l2 // 2
-    row_bytes = pixels * ty * (strides[0] * strides[1] * channels + (columns if stays else 0)) * 4
-    chunk = max(1, (target.l2 // 2) // max(row_bytes, 1))
+    row_bytes = pixels * ty * (strides[0] * strides[1] * channels + (columns / math.prod(pool) if stays else 0)) * 4
+    chunk = max(1, (target.l2 // 2) // max(int(row_bytes), 1))
     cut = split_columns(columns, tile[1] * target.lanes, target.lanes)
     groups = cut.full + (1 if cut.tail else 0)
     # threads share what is larger: the weights by panels, the images by rows
@@ -79,10 +86,22 @@ def choose_conv(
     heavy = 2 * weights > images
     split = "panels" if (blocks < 4 or heavy) and groups >= 4 else "rows"
     ideal = h * w * tile[1] / target.fma_per_cycle
-    reason = f"tiles use {100 * ideal / cycles:.0f} % of the multiply-add slots"
     taps = math.prod(kernel) * channels
     stream = 4 * taps * columns / target.far_bytes_per_cycle
-    return ConvChoice(tile, flat, ty, chunk, split, reason, cycles * groups * taps + stream / 2)
+
+    def total(tiles: float) -> float:
+        return tiles * groups * taps + stream / 2
+
+    ways = {(f, r): (_way(tile, target, f, r), total(c)) for c, f, r in options}
+    chosen = ways.pop((flat, ty))
+    reason = reason_text(*chosen, f"{ideal / cycles:.0%} of the multiply-add slots", ways.values())
+    return ConvChoice(tile, flat, ty, chunk, split, reason, total(cycles))
+
+
+def _way(tile: tuple[int, int], target: Target, flat: bool, rows: int) -> str:
+    """Tiles in words."""
+    over = "an image as one row" if flat else f"{rows} rows of the image" if rows > 1 else "a row of the image"
+    return f"{tile[0]} x {tile[1] * target.lanes} tiles over {over}"
 
 
 def depthwise_tile(target: Target, channels: Dim, taps: int) -> tuple[int, int]:
@@ -107,3 +126,25 @@ def choose_matmul(
             return (tall, max(1, wide // share)), m
     tall, wide = target.short_tile(columns)
     return (tall, max(1, wide // share)), 8 * tall
+
+
+def banded_rows(
+    target: Target, image: tuple[int, int, int], channels: int, rows: int, taps: int, stride: int
+) -> int | None:
+    """How many of the `rows` rows behind an intermediate image [H, W, C], made from `channels` channels, are computed
+    at a time so that the image stays in the cache; None where it does so anyway, or where what is computed twice
+    takes longer than what is moved."""
+    height, width, columns = image
+    if width <= target.tile(columns)[0]:  # tiles hold several rows
+        return None
+    whole, row = 4 * height * width * columns, 4 * width * columns
+    held = int(0.4 * target.l2) // row
+    most = (held - taps) // stride + 1
+    if whole < 0.75 * target.l2 or most < 1:
+        return None
+    bands = -(-rows // most)
+    bands += bands % 2  # for two threads
+    band = -(-rows // bands)
+    twice = max((bands - 1) * (taps - stride), 0) * width * channels * columns
+    moved = 2.5 * whole / target.far_bytes_per_cycle
+    return band if twice / (target.fma_per_cycle * target.lanes) < moved / 2 else None

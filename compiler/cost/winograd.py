@@ -8,7 +8,7 @@ Networks", 2016), for finite points and infinity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 
@@ -17,11 +17,12 @@ import numpy as np
 from ..ir.attributes import Array
 from ..ir.dims import Dim
 from ..target import Target
+from .accuracy import error_bound
+from .reasons import Why, cycles_text, reason_text, times
 from .tiles import PANEL, split_rows, tile_cycles
 
 #: channels of an unrolled step of a product
 UNROLL = 4
-
 
 
 def _points(*sizes: Fraction | int) -> tuple[Fraction, ...]:
@@ -120,7 +121,7 @@ TRIED: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
 class WinogradChoice:
     """Outputs of a transform along both sides, tiles of a block (0: all tiles of an image at once), channels whose
     filters are transformed at a time (0: the filters are stored transformed), the products' accumulator tile, and
-    why."""
+    why. `stages` are the cycles for an image of windows, of products with their filters, and of results."""
 
     name: str
     m: tuple[int, int]
@@ -129,24 +130,66 @@ class WinogradChoice:
     tile: tuple[int, int]
     cycles: float
     reason: str
+    stages: tuple[float, float, float]
+    error_bound: float
+
+    @property
+    def how(self) -> str:
+        """Its name, and how tiles and channels are taken."""
+        way = f"in blocks of {self.block} tiles" if self.block else "by groups of columns" if self.chunk else "in stages"
+        return f"{self.name} {way}" + (f", {self.chunk} channels at a time" if self.chunk else "")
+
+    def why(self, images: Dim, first: int = 0, last: int = 3) -> Why:
+        """For a call of some of the stages on so many images."""
+        return Why(self.reason, times(sum(self.stages[first:last]), images), self.error_bound)
 
 
 def choose_winograd(
     target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int], direct: float
 ) -> WinogradChoice | None:
     """The transform that takes fewer cycles than `direct` ones for an image of the result; None for none."""
-    height, width = out[1], out[2]
-    if not isinstance(height, int) or not isinstance(width, int) or channels < target.lanes:
-        return None
     if direct < LEAST_CYCLES:
         return None
-    best: WinogradChoice | None = None
+    found = winograd_ways(target, out, channels, columns, taps)
+    if not found or found[0].cycles >= 0.95 * direct:
+        return None
+    best = found[0]
+    note = f"{best.stages[1] / best.cycles:.0%} of them products"
+    others = [(c.how, c.cycles) for c in found[1:]]
+    return replace(best, reason=reason_text(best.how, best.cycles, note, others, [("direct", direct)]))
+
+
+def why_direct(
+    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int], direct: float
+) -> str:
+    """What `choose_winograd` found against transforms; nothing where no filter of this size has any."""
+    if taps not in TRIED or not all(isinstance(d, int) for d in out[1:3]):
+        return ""
+    if channels < target.lanes:
+        return "too few channels for transforms"
+    if channels % UNROLL:
+        return f"transforms take {UNROLL} channels at a time"
+    if direct < LEAST_CYCLES:
+        return "too small for transforms"
+    found = winograd_ways(target, out, channels, columns, taps)
+    return f"{found[0].how} {cycles_text(found[0].cycles)}" if found else ""
+
+
+def winograd_ways(
+    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int]
+) -> list[WinogradChoice]:
+    """The best of each transform and way to take tiles and channels, the one with the fewest cycles first."""
+    height, width = out[1], out[2]
+    if not isinstance(height, int) or not isinstance(width, int) or channels < target.lanes:
+        return []
+    best: dict[tuple[tuple[int, int], bool, bool], WinogradChoice] = {}
     for m in TRIED.get(taps, ()):
         plan = _Plan(target, (height, width), channels, columns, m, taps)
         for choice in plan.all():
-            if choice.cycles < (best.cycles if best else 0.95 * direct):
-                best = choice
-    return best
+            way = (m, choice.block > 0, choice.chunk > 0)
+            if way not in best or choice.cycles < best[way].cycles:
+                best[way] = choice
+    return sorted(best.values(), key=lambda c: c.cycles)
 
 
 class _Plan:
@@ -193,7 +236,8 @@ class _Plan:
         most = room // self._held(1, chunk)
         if most < 6:
             return []
-        blocks = -(-self.tiles // most)
+        # two threads share an image
+        blocks = max(-(-self.tiles // most), 2)
         return [self._choice(-(-self.tiles // n), chunk, room) for n in (blocks, 2 * blocks)]
 
     def _products(self, rows: int, chunk: int) -> float:
@@ -215,7 +259,9 @@ class _Plan:
         # stores of transformed filters go through to the second-level cache
         filters = blocks * self.channels * self.padded / target.lanes * points * 4 if chunk else 0
         into, back = points * 3.2, points * 2.0 + self.m[0] * self.m[1] * 1.5
-        images = rows * blocks * (into * self.channels + back * self.padded) / target.lanes
+        windows, results = (
+            rows * blocks * n / target.lanes for n in (into * self.channels, back * self.padded)
+        )
         stored = 4 * (self.taps[0] * self.taps[1] if chunk else points) * self.channels * self.padded
         far = stored * (blocks if stored > target.l2 // 2 else 1)
         # products of all columns go out and come back, or windows are read again for each group
@@ -224,10 +270,8 @@ class _Plan:
         moved *= max(held - room, 0) / held
         stream, spill = (n / target.far_bytes_per_cycle for n in (far, moved))
         # filters are transformed as they come; products wait for transformed ones
-        cycles = products + (max(filters, stream) if chunk else 0.9 * stream) + images + spill
+        middle = products + (max(filters, stream) if chunk else 0.9 * stream) + spill
         name = f"F({self.m[0]}x{self.m[1]}, {self.taps[0]}x{self.taps[1]})"
-        return WinogradChoice(
-            name, self.m, block, chunk, self.tile, cycles,
-            f"{name}, {blocks} blocks of {rows} tiles, {chunk or 'all'} channels at a time: {products / cycles:.0%} "
-            f"products, {filters / cycles:.0%} filters, {images / cycles:.0%} windows and results",
-        )  # fmt: skip
+        stages = (windows, middle, results)
+        bound = error_bound(self.m, self.taps, self.channels)
+        return WinogradChoice(name, self.m, block, chunk, self.tile, sum(stages), "", stages, bound)

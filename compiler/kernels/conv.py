@@ -9,6 +9,7 @@ Volumes [n, D, H, W, C] have one more summed loop, over a window's planes; their
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from .build import Index
 from .dialect_arith import SelectOp
 from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, packed_row, zero_row
+from .pool import largest, lowest_row
 from .tiles import UNROLL, Depth, accumulate
 
 
@@ -38,6 +40,17 @@ class Shape:
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
+    #: the window of a maximum over results, of which tiles consist
+    pool: tuple[int, int]
+
+    @property
+    def height(self) -> Dim:
+        """Rows of results, before a maximum."""
+        return self.y.shape[-3] * self.pool[0]
+
+    @property
+    def width(self) -> Dim:
+        return self.y.shape[-2] * self.pool[1]
 
     @property
     def channels(self) -> int:
@@ -56,8 +69,9 @@ class Shape:
 def shape_of(kernel: Kernel) -> Shape:
     p = kernel.params
     return Shape(
-        kernel.inputs[0], kernel.outputs[0], tuple(p["kernel"]), tuple(p["strides"]), tuple(p["dilations"])
-    )
+        kernel.inputs[0], kernel.outputs[0], tuple(p["kernel"]), tuple(p["strides"]), tuple(p["dilations"]),
+        tuple(p.get("pool", (1, 1))),
+    )  # fmt: skip
 
 
 @lowers("conv2d")
@@ -103,13 +117,13 @@ class _ConvLowering:
         self.kw_loops = 1 if dense else kw
         return b.reinterpret(
             b.inputs[0],
-            (*s.x.shape[:-2], self.ty, s.y.shape[-2], self.kw_loops, inner),
+            (*s.x.shape[:-2], self.ty, s.width, self.kw_loops, inner),
             (*outer, row, row * s.strides[-2], pixel * step, pixel * dil, 1),
         )
 
     def function(self) -> FuncOp:
         b, s = self.b, self.s
-        blocks = b.div(b.add(b.dim(s.y.shape[-3]), self.ty - 1), self.ty)
+        blocks = b.div(b.add(b.dim(s.height), self.ty - 1), self.ty)
         if self.by_panels:
             units = b.mul(b.dim(product(s.outer)), blocks)
             self._column_range(b.lo, b.hi, lambda column, width: self._units(0, units, blocks, column, width))
@@ -160,7 +174,7 @@ class _ConvLowering:
         self, lead: list[Index], row: Index, column: Index, width: int, inside: bool, start: Value
     ) -> None:
         """All tiles of one block of `ty` output rows; the last block may have fewer."""
-        b, height = self.b, self.s.y.shape[-3]
+        b, height = self.b, self.s.height
         rest = height % self.ty if isinstance(height, int) else 0
         if self.ty == 1 or rest == 0:
             self._row_tiles(lead, row, self.ty, column, width, inside, start)
@@ -174,7 +188,7 @@ class _ConvLowering:
     def _row_tiles(
         self, lead: list[Index], row: Index, rows: int, column: Index, width: int, inside: bool, start: Value
     ) -> None:
-        b, total = self.b, self.s.y.shape[-2]
+        b, total, step = self.b, self.s.width, self.s.pool[1]
 
         def tile(x: Index, pixels: int) -> None:
             self._tile(lead, row, x, rows, pixels, column, width, inside, start)
@@ -182,13 +196,13 @@ class _ConvLowering:
         if not isinstance(total, int):
             self._dynamic_row(b.dim(total), tile)
             return
-        cut: RowTiles = split_rows(total, max(self.tile_rows // rows, 1))
-        with b.loop(0, cut.count * cut.rows, cut.rows) as x:
-            tile(x.iv, cut.rows)
+        cut: RowTiles = split_rows(total // step, max(self.tile_rows // rows // step, 1))
+        pixels = cut.rows * step
+        with b.loop(0, cut.count * pixels, pixels) as x:
+            tile(x.iv, pixels)
         if cut.rest_count:
-            first = cut.count * cut.rows
-            with b.loop(first, total, cut.rows - 1) as x:
-                tile(x.iv, cut.rows - 1)
+            with b.loop(cut.count * pixels, total, pixels - step) as x:
+                tile(x.iv, pixels - step)
 
     def _dynamic_row(self, total: Index, tile: Callable[[Index, int], None]) -> None:
         """A row of unknown length: full tiles, then one of what is left."""
@@ -243,31 +257,51 @@ class _ConvLowering:
         else:
             shape, axes = (rows, pixels, width), (first, first + 1, first + 2)
         acc = b.shape_cast(acc, shape)
-        b.write(b.apply(2, acc, where, shape, axes, inside, self.bias), self.y, where, axes, inside)
+        done = b.apply(2, acc, where, shape, axes, inside, self.bias)
+        if s.pool == (1, 1):
+            b.write(done, self.y, where, axes, inside)
+        else:
+            self._write_pooled(b.shape_cast(done, (rows * pixels, width)), where, (rows, pixels), inside)
+
+    def _write_pooled(self, done: Value, where: list[Index], size: tuple[int, int], inside: bool) -> None:
+        """The maxima of a tile's windows, of rows and pixels that follow each other in `done`."""
+        b, (tall, wide) = self.b, self.s.pool
+        (rows, pixels), width = size, mem.vector(done).shape[-1]
+        *lead, row, x, column = where
+        row, x = b.div(row, tall), b.div(x, wide)
+        start = lowest_row(b, self.dtype, width)
+        for i, j in itertools.product(range(rows // tall), range(pixels // wide)):
+            window = [
+                b(mem.VectorExtract, done, position=((i * tall + p) * pixels + j * wide + q,))
+                for p, q in itertools.product(range(tall), range(wide))
+            ]
+            at = [*lead, b.add(row, i), b.add(x, j), column]
+            b.write(largest(b, window, start), self.y, at, (len(at) - 1,), inside)
 
     def _fetch_ends(
         self, lead: list[Index], row: Index, x: Index, rows: int, pixels: int, column: Index, width: int
     ) -> None:
         """Asks for what the end of a tile reads and writes, when its sums begin: with results larger than the cache
         those lines are far away."""
-        b, shape = self.b, mem.memref(self.y).shape
+        b, s, shape = self.b, self.s, mem.memref(self.y).shape
         image = [d for d in shape[-3:] if isinstance(d, int)]
         if len(image) < 3 or 4 * math.prod(image) < self.target.l2 // 2:
             return
-        buffers = [(self.y, True)]
-        buffers += [(v, False) for v in b.inputs[2:] if mem.memref(v).shape == shape]
-        for v, write in buffers:
-            for i in range(rows):
-                for j in range(pixels):
+        whole = (*shape[:-3], s.height, s.width, shape[-1])
+        buffers = [(self.y, True, s.pool)]
+        buffers += [(v, False, (1, 1)) for v in b.inputs[2:] if mem.memref(v).shape == whole]
+        for v, write, (tall, wide) in buffers:
+            top, left = b.div(row, tall), b.div(x, wide)
+            for i in range(rows // tall):
+                for j in range(pixels // wide):
                     for c in range(0, width, LINE):
-                        b.prefetch(v, *lead, b.add(row, i), b.add(x, j), b.add(column, c), write=write, locality=3)
+                        b.prefetch(v, *lead, b.add(top, i), b.add(left, j), b.add(column, c), write=write, locality=3)
 
     def _ahead(
         self, x: Index, rows: int, pixels: int, column: Index, width: int, depths: Sequence[Depth]
     ) -> Callable[[Sequence[Index]], None] | None:
         """What a tile does for the panels that come next. Units of a row each are counted from the first one."""
-        s, b, total = self.s, self.b, self.s.y.shape[-2]
-        height = s.y.shape[-3]
+        s, b, total, height = self.s, self.b, self.s.width, self.s.height
         if not self.packed or not isinstance(total, int) or not isinstance(height, int) or width < PANEL:
             return None
         wide = width // PANEL

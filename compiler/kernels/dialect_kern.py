@@ -154,7 +154,9 @@ class KernCall(DefinedOp, name="kern.call"):
     """Runs a kernel on inputs, then outputs. `dims` are the values of its symbols.
 
     `flops` and `bytes` are for people and reports; `units` is the size of the parallel range, `grain` the
-    number of units worth a task of their own.
+    number of units worth a task of their own. `why` tells what was chosen and what else was considered, `cycles`
+    what was predicted for the call, and `error_bound` the largest error over the largest result of an algorithm
+    that rounds otherwise than the definition; they stand here so that calls still share kernels.
     """
 
     buffers = Variadic()
@@ -165,9 +167,44 @@ class KernCall(DefinedOp, name="kern.call"):
     site = Attr(int, default=-1)
     flops = Attr(Union[int, Sym], default=0)  # type: ignore[arg-type]
     bytes = Attr(Union[int, Sym], default=0)  # type: ignore[arg-type]
+    why = Attr(str, default="")
+    cycles = Attr(Union[int, Sym], default=0)  # type: ignore[arg-type]
+    error_bound = Attr(float, default=0.0)
 
     def infer(self) -> tuple[Type, ...]:
         return ()
+
+
+class Bands(DefinedOp, name="kern.bands"):
+    """Calls for bands of rows, one after the other: what they make of an image for each other stays in the cache.
+
+    A band is `band` of the `rows` rows that all calls but the first make. Windows of `taps` rows, `stride` apart and
+    `pad` beyond the edge, read the first call's image, which has `size` rows. The region's calls take ranges of rows
+    over all `images`.
+    """
+
+    images = Attr(Union[int, Sym])  # type: ignore[arg-type]
+    rows = Attr(int)
+    band = Attr(int)
+    size = Attr(int)
+    taps = Attr(int)
+    stride = Attr(int)
+    pad = Attr(int)
+
+    def infer(self) -> tuple[Type, ...]:
+        return ()
+
+
+class BandView(DefinedOp, name="kern.band_view", traits={"pure"}):
+    """In a `kern.bands`: a whole intermediate image, of which `source` [threads, rows, …] holds the band's rows: those
+    that windows read (`windows`), or those of the result."""
+
+    source = Operand()
+    shape = Attr(DimAttr)
+    windows = Attr(bool)
+
+    def infer(self) -> tuple[Type, ...]:
+        return (MemRefType(self.shape, memref(self.source).dtype),)
 
 
 def bytes_of(t: MemRefType) -> Dim:

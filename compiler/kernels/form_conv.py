@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ...runtime.spec import f32
 from ..cost.choose import choose_conv, depthwise_tile
-from ..cost.winograd import WinogradChoice, choose_winograd
+from ..cost.reasons import Why, depthwise_reason, times
+from ..cost.winograd import WinogradChoice, choose_winograd, why_direct
 from ..ir.attributes import Array
 from ..ir.core import Op, Value
 from ..ir.dims import Dim, ceildiv, dim_max, product
@@ -17,13 +18,14 @@ from ..ir.types import MemRefType
 from ..ops.base import tensor
 from ..ops.constant import constant_value
 from ..ops.conv import Conv2D, Conv3D
+from ..ops.pool import MaxPool2D
 from . import pointwise
 from .depthwise import fits_without_border
 from .dialect_memory import memref
 from .family import pack_panels
 from .form_border import bordered, conv_pads, number
 from .form_moves import copy
-from .form_winograd import winograd_call
+from .form_winograd import computed, image_sizes, winograd_call
 from .former import Former, Group, forms, refuse
 
 #: shows an operand of a body as one call sees it
@@ -41,11 +43,13 @@ class Window:
 
 @dataclass
 class Site:
-    """The op that calls are made for, with what follows on its result. The first call bears its cost."""
+    """The op that calls are made for, with what follows on its result. The first call bears its cost. `against`
+    says why no other algorithm computes it."""
 
     op: Op
     group: Group | None
     counted: bool = False
+    against: str = ""
 
     def cost(self) -> Sequence[Op]:
         ops = () if self.counted else self.group.ops if self.group else (self.op,)
@@ -68,8 +72,8 @@ def form_conv(f: Former, group: Group) -> None:
         raise TypeError("a convolution's group")
     *_, o, _ = known(op, *tensor(op.w).shape, tensor(op.x).shape[-1])
     window, site = Window(op.kernel, op.strides, op.dilations), Site(op, group)
-    if (fast := _winograd(f, op)) is not None:
-        image = partial(bordered, f, op, op.x, _front(op))
+    if (fast := winograd_of(f, op, group.pool)) is not None:
+        image = partial(bordered, f, op, op.x, front_of(op))
         winograd_call(f, group, op, *fast, filter_name(op, op.w), image)
         return
     y = f.result(group.result)
@@ -77,15 +81,18 @@ def form_conv(f: Former, group: Group) -> None:
         _depthwise(f, site, window, op, y)
         return
     x = _bordered(f, op)
+    site.against = _against(f, op, group.pool)
     if op.groups == 1:
         conv_call(f, site, window, x, filter_of(f, op, op.w, constant_value(op.w)), y)
     else:
         grouped(f, site, window, x, y, op.groups, lambda g: group_filter(f, op, op.w, g, o // op.groups))
 
 
-def _winograd(f: Former, op: Conv2D | Conv3D) -> tuple[WinogradChoice, Array] | None:
+def winograd_of(
+    f: Former, op: Conv2D | Conv3D, pool: MaxPool2D | None
+) -> tuple[WinogradChoice, Array] | None:
     """How to compute it by Winograd's transforms, and the filter; None where directly is better."""
-    array, out = constant_value(op.w), tensor(op.result).shape
+    array, out = constant_value(op.w), computed(op, pool)
     if f.precise or array is None or not isinstance(op, Conv2D) or op.groups > 1 or tensor(op.w).dtype != f32:
         return None
     kh, kw, c, o = array.shape
@@ -94,6 +101,18 @@ def _winograd(f: Former, op: Conv2D | Conv3D) -> tuple[WinogradChoice, Array] | 
     direct = choose_conv(f.target, out, c, o, op.kernel, op.strides, False)
     choice = choose_winograd(f.target, out, c, o, (kh, kw), direct.cycles)
     return None if choice is None else (choice, array)
+
+
+def _against(f: Former, op: Conv2D | Conv3D, pool: MaxPool2D | None) -> str:
+    """Why Winograd's transforms do not compute what they could."""
+    array, out = constant_value(op.w), computed(op, pool)
+    plain = (op.strides, op.dilations, op.groups) == ((1, 1), (1, 1), 1)
+    if not isinstance(op, Conv2D) or not plain or array is None or tensor(op.w).dtype != f32:
+        return ""
+    kh, kw, c, o = array.shape
+    direct = choose_conv(f.target, out, c, o, op.kernel, op.strides, False)
+    found = why_direct(f.target, out, c, o, (kh, kw), direct.cycles)
+    return "no transforms asked for" if found and f.precise else found
 
 
 def grouped(
@@ -147,25 +166,26 @@ def is_depthwise(f: Former, op: Conv2D | Conv3D) -> bool:
     return c == 1 and few and isinstance(op, Conv2D) and op.groups > 4
 
 
-def _front(op: Conv2D | Conv3D) -> list[int]:
+def front_of(op: Conv2D | Conv3D) -> list[int]:
     """The padding in front of each dimension; -1 where a symbol decides."""
     return [-1 if pad is None else pad[0] for pad in conv_pads(op)]
 
 
-def border_wanted(f: Former, op: Conv2D | Conv3D) -> tuple[tuple[int, int], ...] | None:
-    """How many zeros a convolution's kernel reads in front of and behind its image along each dimension; None
-    where it reads none, or where a symbol decides."""
-    pads, have, out = conv_pads(op), tensor(op.x).shape[1:-1], tensor(op.result).shape[1:-1]
+def border_wanted(
+    f: Former, op: Conv2D | Conv3D, pool: MaxPool2D | None
+) -> tuple[tuple[int, int], ...] | None:
+    """How many zeros a convolution's kernel, which may take maxima, reads in front of and behind its image along
+    each dimension; None where it reads none, or where a symbol decides."""
+    pads, have = conv_pads(op), tensor(op.x).shape[1:-1]
     if None in pads:
         return None
     whole: list[Dim] = [size + sum(pad or ()) for size, pad in zip(have, pads, strict=True)]
-    if (fast := _winograd(f, op)) is not None:
-        tiles = zip(out, op.kernel, fast[0].m, strict=True)
-        whole = [ceildiv(o, m) * m + k - 1 for o, k, m in tiles]
-    elif is_depthwise(f, op) and _reads_unbordered(f, op):
+    if (fast := winograd_of(f, op, pool)) is not None:
+        whole = image_sizes(op, pool, fast[0].m)
+    elif is_depthwise(f, op) and reads_unbordered(f, op):
         return None
     found: list[tuple[int, int]] = []
-    for low, size, end in zip(_front(op), have, whole, strict=True):
+    for low, size, end in zip(front_of(op), have, whole, strict=True):
         high = end - size - low
         if not isinstance(high, int):
             return None
@@ -173,12 +193,12 @@ def border_wanted(f: Former, op: Conv2D | Conv3D) -> tuple[tuple[int, int], ...]
     return tuple(found) if any(map(any, found)) else None
 
 
-def _reads_unbordered(f: Former, op: Conv2D | Conv3D) -> bool:
+def reads_unbordered(f: Former, op: Conv2D | Conv3D) -> bool:
     """Whether the kernel of a depthwise convolution leaves out the taps that lie outside of the image."""
     tile = depthwise_tile(f.target, tensor(op.w).shape[3], op.kernel[1])
     x, y = tensor(op.x).shape, tensor(op.result).shape
     return None not in conv_pads(op) and fits_without_border(
-        x, y, op.kernel, op.strides, op.dilations, tuple(_front(op)), tile[0]
+        x, y, op.kernel, op.strides, op.dilations, tuple(front_of(op)), tile[0]
     )
 
 
@@ -194,29 +214,33 @@ def _bordered(f: Former, op: Conv2D | Conv3D) -> Value:
         else size + sum(pad)
         for pad, size, o, k, s, d in rows
     ]  # fmt: skip
-    return bordered(f, op, op.x, _front(op), whole)
+    return bordered(f, op, op.x, front_of(op), whole)
 
 
 def conv_call(
     f: Former, site: Site, window: Window, x: Value, weights: tuple[Value, bool], y: Value,
-    shown: Shown | None = None,
+    shown: Shown | None = None, by_rows: bool = False,
 ) -> None:  # fmt: skip
-    """One direct convolution of a padded image with a filter, and whether that is packed."""
+    """One direct convolution of a padded image with a filter, and whether that is packed; with `by_rows` its units
+    are the rows of all images."""
     kernel, strides, dilations = window.kernel, window.strides, window.dilations
     xt, yt = memref(x), memref(y)
     plain = all(k == 1 for k in kernel) and all(s == 1 for s in strides)
     flat = plain and _is_even(xt) and _is_even(yt)
     c, o = number(xt.shape[-1]), number(yt.shape[-1])
-    out = (product(yt.shape[:-3]), *yt.shape[-3:])
-    may_flatten = flat and (site.group is None or extras_flat(site.group))
-    choice = choose_conv(f.target, out, c, o, kernel[-2:], strides[-2:], may_flatten)
+    pool = site.group.pool.kernel if site.group and site.group.pool else (1, 1)
+    out = (product(yt.shape[:-3]), yt.shape[-3] * pool[0], yt.shape[-2] * pool[1], yt.shape[-1])
+    may_flatten = flat and not by_rows and (site.group is None or extras_flat(site.group))
+    choice = choose_conv(f.target, out, c, o, kernel[-2:], strides[-2:], may_flatten, pool)
+    if by_rows:
+        choice = replace(choice, split="rows", rows_per_tile=1)
     if choice.flat:
         x, y = _one_row(f, x), _one_row(f, y)
         yt = memref(y)
         kernel, strides, dilations = kernel[-2:], strides[-2:], dilations[-2:]
-    blocks = ceildiv(yt.shape[-3], choice.rows_per_tile)
+    blocks = ceildiv(yt.shape[-3] * pool[0], choice.rows_per_tile)
     groups = -(-o // (choice.tile[1] * f.target.lanes))
-    per_unit = 2.0 * math.prod(kernel) * c * o * choice.rows_per_tile * number(yt.shape[-2])
+    per_unit = 2.0 * math.prod(kernel) * c * o * choice.rows_per_tile * number(yt.shape[-2]) * pool[1]
     if choice.split == "panels":
         units: Dim = groups
         per_unit *= number(blocks) / groups
@@ -236,12 +260,17 @@ def conv_call(
             "chunk": choice.chunk,
             "split": choice.split,
             "packed": weights[1],
+            **({"pool": pool} if pool != (1, 1) else {}),
         },
         group=site.group,
         unit_cost=(per_unit, 0),
         cost_of=site.cost(),
         location=None if site.group else site.op.location,
         shown=shown,
+        why=Why(
+            "; ".join(t for t in (choice.reason, site.against) if t),
+            times(choice.cycles * math.prod(window.kernel[:-2]), out[0]),
+        ),
     )
 
 
@@ -276,6 +305,7 @@ def depthwise_call(
     front of x and as many as are needed behind it are thought; else x has a border."""
     yt = memref(y)
     taps = 2.0 * math.prod(window.kernel)
+    tile = depthwise_tile(f.target, yt.shape[3], window.kernel[1])
     f.call(
         "depthwise",
         [x, w],
@@ -287,13 +317,14 @@ def depthwise_call(
             "dilations": window.dilations,
             "pads": pads or (0, 0),
             "bordered": pads is None,
-            "tile": depthwise_tile(f.target, yt.shape[3], window.kernel[1]),
+            "tile": tile,
         },
         group=site.group,
         unit_cost=(3 * taps * number(yt.shape[2]) * number(yt.shape[3]), 0),
         cost_of=site.cost(),
         location=None if site.group else site.op.location,
         shown=shown,
+        why=depthwise_reason(f.target, yt.shape, math.prod(window.kernel), tile, pads is None),
     )
 
 
@@ -305,8 +336,8 @@ def _depthwise(f: Former, site: Site, window: Window, op: Conv2D, y: Value) -> N
     many = total // op.groups
     w, x = f.buffer(op.w), f.buffer(op.x)
     pads: tuple[int, ...] | None = None
-    if _reads_unbordered(f, op):
-        pads = tuple(_front(op))
+    if reads_unbordered(f, op):
+        pads = tuple(front_of(op))
     else:
         x = _bordered(f, op)
     if many == 1:

@@ -24,6 +24,7 @@ from ..ops.variable import AssignVariable, ReadVariable, Variable
 from ..passes.widen_half import computes_with_half
 from ..target import Target
 from . import form_others
+from .bands import form_bands, plan_bands
 from .dialect_kern import Deliver
 from .dialect_memory import memref
 from .form_moves import copy
@@ -31,6 +32,7 @@ from .former import Former, Group, Kernels, buffer_type, form_of, refuse
 from .grouping import group_block
 from .late_sizes import LateSizes
 from .places import plan_places
+from .pooled import fuse_pools
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,9 @@ def _computed(v: Value, block: Block) -> bool:
 def convert_block(f: Former, block: Block) -> None:
     """Calls for all groups of a block."""
     groups = group_block(block)
+    fuse_pools(f, groups)
     plan_places(f, block, groups)
+    chains = plan_bands(f, block, groups)
     for op in block.ops:
         if op.has("terminator"):
             break
@@ -181,8 +185,14 @@ def convert_block(f: Former, block: Block) -> None:
         if group.last is not op or isinstance(op, Constant):
             continue
         f.b.location = group.location
+        chain = chains.get(group.last)
+        if chain is not None and group is not chain.last:
+            continue  # computed together with what follows
         try:
-            _form(f, group)
+            if chain is not None:
+                form_bands(f, chain)
+            else:
+                _form(f, group)
         except UnsupportedError as e:
             f.refused.append(e)
             for r in op.results:  # for what uses them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..cost.choose import choose_matmul
+from ..cost.reasons import Why, product_reason, repeated
 from ..ir.core import Value
 from ..ir.dims import ceildiv, product
 from ..ops.base import tensor
@@ -60,6 +61,7 @@ def form_matmul(f: Former, group: Group) -> None:
             2.0 * rows * number(k) * tile[1] * f.target.lanes,
             4.0 * number(k) * tile[1] * f.target.lanes,
         ),
+        why=repeated(product_reason(f.target, m, number(n), number(k), tile, xt.dtype.size, packed), yt.shape[:-2]),
     )
 
 
@@ -83,6 +85,7 @@ def _rows_by_vector(f: Former, group: Group, op: MatMul, rows: Value, vector: Va
         group=group,
         unit_cost=(0, 4.0 * matvec.BLOCK * number(depth)),
         cost_of=[op],
+        why=Why("a matrix times one vector: vectors along the sum, bound by reading the matrix"),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from ...runtime.errors import UnsupportedError
 from ...runtime.spec import DType
 from ..cost.flops import bytes_moved, flops
+from ..cost.reasons import Why
 from ..ir.attributes import Array, Dense, SymbolRef
 from ..ir.core import Block, Builder, Op, Region, Value
 from ..ir.dims import Dim, Sym, substitute, symbols_of
@@ -24,6 +25,7 @@ from ..ir.types import MemRefType, TensorType, Type
 from ..ops.base import tensor
 from ..ops.constant import Constant
 from ..ops.control import Yield
+from ..ops.pool import MaxPool2D
 from ..target import Target
 from .body import signless
 from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernView, describe_buffer
@@ -31,9 +33,11 @@ from .dialect_memory import memref
 from .late_sizes import LateSizes
 
 #: a task should be worth about this long
-TASK_NS = 20_000
+TASK_NS = 8_000
 #: rough speed of one thread, for deciding how much a task is
-FLOPS_PER_NS, BYTES_PER_NS = 60, 15
+FLOPS_PER_NS, BYTES_PER_NS = 150, 15
+#: for predictions beside those of the cost model
+CYCLES_PER_NS = 3
 
 
 #: turns a group whose anchor is of a class into calls
@@ -67,6 +71,8 @@ class Group:
 
     ops: list[Op]
     anchor: Op | None
+    #: the last op, when the anchor's kernel takes maxima of its finished tiles
+    pool: MaxPool2D | None = None
 
     @property
     def last(self) -> Op:
@@ -77,14 +83,18 @@ class Group:
         return self.last.result
 
     @property
+    def steps(self) -> list[Op]:
+        """The pointwise ops."""
+        return [op for op in self.ops if op is not self.anchor and op is not self.pool]
+
+    @property
     def location(self) -> Location:
         return Location.fused(*(op.location for op in self.ops))
 
     def inputs(self) -> list[Value]:
         """Values from outside that the pointwise ops use, in order of use; the anchor's result is inside."""
         inside = {r for op in self.ops for r in op.results}
-        tail = [op for op in self.ops if op is not self.anchor]
-        return list(dict.fromkeys(v for op in tail for v in op.operands if v not in inside))
+        return list(dict.fromkeys(v for op in self.steps for v in op.operands if v not in inside))
 
 
 @dataclass
@@ -234,10 +244,12 @@ class Former:
         cost_of: Sequence[Op] | None = None,
         location: Location | None = None,
         shown: Callable[[Value], Value] | None = None,
+        why: Why | None = None,
     ) -> None:
         """Calls a kernel of `family`. With a group its pointwise ops become the kernel's body; their inputs
         follow `inputs`, where given as `shown` makes them of their buffers. `unit_cost` is about (FLOPs,
-        bytes) of one unit, `cost_of` what the call is reported to compute: by default the group's ops."""
+        bytes) of one unit, `cost_of` what the call is reported to compute: by default the group's ops. `why`
+        says what else was considered."""
         extras = group.inputs() if group else []
         given = [self.buffer(v) for v in extras]
         buffers = [*inputs, *(shown(v) if shown else v for v in given)]
@@ -251,12 +263,13 @@ class Former:
             writes=tuple(describe_buffer(_kernel_type(memref(v), env)) for v in outputs),
             symbols=tuple(f"s{i}" for i in range(len(names))),
             params={k: _rename(v, env) for k, v in (params or {}).items()},
-            regions=[Region(_body(group, extras, env))] if group and _has_body(group) else [],
+            regions=[Region(_body(group, extras, env))] if group and group.steps else [],
         )
         ops = list(cost_of) if cost_of is not None else group.ops if group else []
         total_flops, total_bytes = sum((flops(o) for o in ops), 0), _traffic(ops, group)
         ns = max(unit_cost[0] / FLOPS_PER_NS, unit_cost[1] / BYTES_PER_NS, 0.5)
         where = location or (group.location if group else self.b.location)
+        why = why or Why("")
         self.b.create(
             KernCall,
             *buffers,
@@ -267,6 +280,9 @@ class Former:
             grain=max(1, round(TASK_NS / ns)),
             flops=total_flops,
             bytes=total_bytes,
+            why=why.text,
+            cycles=why.cycles or units * max(1, round(ns * CYCLES_PER_NS)),
+            error_bound=why.error_bound,
             location=where,
             **({"site": self._site(where)} if (params or {}).get("error") else {}),
         )
@@ -321,26 +337,20 @@ def _kernel_type(t: MemRefType, env: dict[str, Dim]) -> MemRefType:
     return MemRefType(_rename(t.shape, env), t.dtype, strides)
 
 
-def _has_body(group: Group) -> bool:
-    return any(op is not group.anchor for op in group.ops)
-
-
 def _body(group: Group, extras: Sequence[Value], env: dict[str, Dim]) -> Block:
     """The pointwise ops of a group on block arguments: the anchor's result, then the extras."""
     heads = [group.anchor.result] if group.anchor else []
     outside = [*heads, *extras]
     block = Block([_renamed_type(v.type, env) for v in outside])
     mapping: dict[Value, Value] = dict(zip(outside, block.args, strict=True))
-    for op in group.ops:
-        if op is group.anchor:
-            continue
+    for op in group.steps:
         copy = op.clone(mapping)
         copy.attributes.pop("requires", None)
         for r in copy.results:
             r.type = _renamed_type(r.type, env)
             r.hint = ""
         block.insert(copy)
-    block.insert(Yield(mapping[group.result]))
+    block.insert(Yield(mapping[group.pool.x if group.pool else group.result]))
     return block
 
 

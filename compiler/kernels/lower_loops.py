@@ -3,6 +3,7 @@ memory: the arena, the read-only segment and the state."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ from .build import SYMBOL, Index, LoopBuilder, finish
 from .dialect_kern import (
     THREADS,
     Alloc,
+    Bands,
+    BandView,
     DefineSymbol,
     Deliver,
     KernCall,
@@ -132,6 +135,8 @@ class _MainLowering:
             self.values[op.result] = b.reinterpret(self.values[op.source], op.shape, op.strides, op.offset)
         elif isinstance(op, KernCall):
             self._call(op)
+        elif isinstance(op, Bands):
+            self._bands(op)
         elif isinstance(op, mem.MemLoad):
             self.values[op.result] = b(mem.MemLoad, *(self.values[v] for v in op.operands))
         elif isinstance(op, (scf.ScfIf, scf.ScfWhile)):
@@ -202,11 +207,63 @@ class _MainLowering:
     def _call(self, op: KernCall) -> None:
         """The call, and a mark behind it for those who measure."""
         self._run(op)
-        kernel = self.kernels[op.kernel.name]
+        self._note([op])
+
+    def _note(self, ops: Sequence[KernCall]) -> None:
+        """A mark behind calls that are measured as one, and their row in the manifest."""
         self.b.create(session.Mark, number=len(self.calls))
-        facts = {"kernel": kernel.sym_name, "family": kernel.family, "algorithm": kernel.algorithm}
-        layer = str(op.location) if op.location else ""
-        self.calls.append({**facts, "layer": layer, "flops": str(op.flops), "bytes": str(op.bytes)})
+        kernels = [self.kernels[op.kernel.name] for op in ops]
+        row: dict[str, Any] = {
+            "kernel": " + ".join(k.sym_name for k in kernels),
+            "family": " + ".join(k.family for k in kernels),
+            "algorithm": kernels[0].algorithm,
+            "layer": " + ".join(str(op.location) if op.location else "" for op in ops),
+            "flops": str(sum((op.flops for op in ops), 0)),
+            "bytes": str(sum((op.bytes for op in ops), 0)),
+            "cycles": str(sum((op.cycles for op in ops), 0)),
+            "why": " + ".join(op.why for op in ops if op.why),
+        }
+        if bound := max(op.error_bound for op in ops):
+            row["error_bound"] = bound
+        self.calls.append(row)
+
+    def _bands(self, op: Bands) -> None:
+        """Bands are tasks; each thread has rows of its own for the images between the calls."""
+        b, count = self.b, -(-op.rows // op.band)
+        calls = [o for o in op.body.ops if isinstance(o, KernCall)]
+        with b.parallel(b.mul(b.dim(op.images), count)) as unit:
+            image, band = b.div(unit, count), b.rem(unit, count)
+            lo = b.mul(band, op.band)
+            hi = b.min(b.add(lo, op.band), op.rows)
+            top = b.max(b.sub(b.mul(lo, op.stride), op.pad), 0)
+            bottom = b.add(b.sub(b.mul(b.sub(hi, 1), op.stride), op.pad), op.taps)
+            read = (b.mul(image, op.size), top, b.min(bottom, op.size))
+            made = (b.mul(image, op.rows), lo, hi)
+            slot = b(session.Slot)
+            for view in op.body.ops:
+                if isinstance(view, BandView):
+                    before, start, _ = read if view.windows else made
+                    self._band_view(view, slot, b.add(before, start))
+            for call in calls:
+                before, start, end = read if call is calls[0] else made
+                buffers = [self.values[v] for v in call.operands]
+                sizes = [b.idx(b.dim(d)) for d in call.dims]
+                b.call(call.kernel.name, *buffers, *sizes, b.idx(b.add(before, start)), b.idx(b.add(before, end)))
+        self._note(calls)
+
+    def _band_view(self, view: BandView, slot: Index, row: Index) -> None:
+        """The image as if it began so far in front of the scratch memory that its row `row`, of all images, lies at
+        the beginning of this thread's part."""
+        b, scratch = self.b, view.source.definer
+        if not isinstance(scratch, Alloc):
+            raise UnsupportedError("bands without memory of their own")
+        t = mem.memref(view.source)
+        line = product(t.shape[2:]) * t.dtype.size
+        own = b.mul(slot, b.dim(t.shape[1] * line))
+        at = b.sub(b.add(b.dim(scratch.attributes["offset"]), own), b.mul(row, b.dim(line)))
+        sizes = [b.idx(b.dim(d)) for d in view.shape if isinstance(d, Sym)]
+        block = self.blocks[f"stage{scratch.stage}"]
+        self.values[view.result] = b(mem.View, block, b.idx(at), *sizes, shape=view.shape, dtype=t.dtype)
 
     def _run(self, op: KernCall) -> None:
         b = self.b
@@ -232,11 +289,13 @@ class _MainLowering:
             run(lo, b.div(b.mul(b.add(task, 1), units), tasks), slot)
 
     def _tasks(self, units: Index, grain: int) -> Index:
-        """How many tasks: one with one thread, else enough for all threads, but none too small."""
+        """How many tasks: as many for each thread, so that all have the same to do, but none too small; one where
+        that leaves work for only one thread."""
         b = self.b
         worth = b.div(b.add(units, grain - 1), grain)
-        many = b.min(b.mul(self.threads, TASKS_PER_THREAD), worth)
-        alone = b.compare("eq", self.threads, 1)
+        each = b.max(b.min(b.div(worth, self.threads), TASKS_PER_THREAD), 1)
+        many = b.min(b.mul(each, self.threads), units)
+        alone = b(arith.INTEGER["ori"], b.compare("eq", self.threads, 1), b.compare("slt", worth, 2))
         return b(arith.SelectOp, alone, b.idx(b.min(worth, 1)), b.idx(many))
 
 

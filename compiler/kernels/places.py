@@ -71,7 +71,7 @@ class _Plan:
                 self._put(v, op, lambda op=op: inside_of(f, op, f.result(op.result)))
                 self.spread.add(v)
                 return
-        wanted = [(op, m) for op in users if isinstance(op, (Conv2D, Conv3D)) and (m := border_wanted(f, op))]
+        wanted = [(op, m) for op in users if isinstance(op, (Conv2D, Conv3D)) and (m := self._border(op))]
         if wanted and self._pays(group, len(wanted), True):
             margins = tuple(
                 (max(low for low, _ in axis), max(high for _, high in axis))
@@ -80,6 +80,9 @@ class _Plan:
             op = wanted[0][0]
             self._put(v, op, lambda: _inside_border(f, v, margins, op))
             self.spread.add(v)
+
+    def _border(self, op: Conv2D | Conv3D) -> Margins | None:
+        return border_wanted(self.f, op, self.groups[op].pool)
 
     def _put(self, v: Value, by: Op, make: Callable[[], Value]) -> None:
         self.f.places[v] = Place(by, make)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...runtime.spec import i64
+from ...runtime.spec import DType, i64
 from ..ir.core import Value
 from ..ir.types import MemRefType, ScalarType
 from ..ops.builtin import FuncOp
@@ -13,7 +13,7 @@ from ..ops.pool import lowest
 from ..target import Target
 from . import dialect_arith as arith
 from .body import signless
-from .build import Index
+from .build import Index, LoopBuilder
 from .dialect_kern import Kernel
 from .family import KernelBuilder, lowers
 from .reduce import Reducer
@@ -25,6 +25,19 @@ Span = tuple[Index, Index]
 @lowers("pool")
 def lower_pool(kernel: Kernel, target: Target) -> FuncOp:
     return PoolLowering(kernel, target).function()
+
+
+def largest(b: LoopBuilder, values: Sequence[Value], start: Value) -> Value:
+    """The largest of `start` and values of its type: NaN takes no part, so that each step is one instruction, unlike
+    IEEE's maximum."""
+    for v in values:
+        start = b(arith.SelectOp, b(arith.CmpF, v, start, predicate="ogt"), v, start)
+    return start
+
+
+def lowest_row(b: LoopBuilder, dtype: DType, width: int) -> Value:
+    """What a maximum of floats starts from, as a vector."""
+    return b.splat(b.number(lowest(dtype), dtype), (width,))
 
 
 class PoolLowering:
@@ -115,8 +128,7 @@ class PoolLowering:
     def _step(self, acc: Value, v: Value) -> Value:
         if not self.is_max or not self.x.dtype.is_float:
             return self.reducer.combine(self.b, acc, v)
-        # the larger one and never a NaN, which is one instruction, unlike IEEE's maximum
-        return self.b(arith.SelectOp, self.b(arith.CmpF, v, acc, predicate="ogt"), v, acc)
+        return largest(self.b, [v], acc)
 
     def _divide(self, acc: Value, count: Index, width: int) -> Value:
         b, dtype = self.b, self.reducer.dtype

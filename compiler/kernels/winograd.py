@@ -22,6 +22,7 @@ from . import dialect_memory as mem
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, lowers
+from .pool import largest, lowest_row
 from .tiles import UNROLL
 from .winograd_product import Part, Products
 from .winograd_transforms import Combiner
@@ -39,6 +40,8 @@ class _Winograd:
         self.points = self.size[0] * self.size[1]
         self.dtype: DType = kernel.inputs[0].dtype
         self.grid = tuple(p["grid"])  # images, rows and columns of tiles
+        #: the window of a maximum over results, by which both sides of a tile can be divided
+        self.pool: tuple[int, int] = tuple(p.get("pool", (1, 1)))
         self.tiles = int(self.grid[1] * self.grid[2])  # of an image
         self.combiner = Combiner(self.b, self.dtype, self.lanes)
 
@@ -71,9 +74,11 @@ class _Winograd:
         first: Index, count: int,
     ) -> None:  # fmt: skip
         """A row of m [lead…, points, rows, count] into `count` channels of the image from `first` on, finished by
-        the body, cut at the image's edges."""
-        b = self.b
-        image, top, left = self.position(tile)
+        the body and pooled, cut at the image's edges."""
+        b, (tall, wide) = self.b, self.pool
+        image, *corner = b.unravel(tile, self.grid)
+        high, broad = self.rows.m // tall, self.columns.m // wide  # of a tile in y
+        top, left = b.mul(corner[0], high), b.mul(corner[1], broad)
         _, height, width, columns = mem.memref(y).shape
         whole = isinstance(columns, int) and columns % self.lanes == 0
         with b.loop(0, count, self.lanes) as c:
@@ -86,15 +91,31 @@ class _Winograd:
             ]
             results = self.combiner.both_sides(self.rows.output, rows, self.columns.output)
             channel = b.add(first, c.iv)
-            for i, j in ((i, j) for i in range(self.rows.m) for j in range(self.columns.m)):
+
+            def finished(row: Index, column: Index, value: Value) -> Value:
+                return b.apply(
+                    first_extra, value, [image, row, column, channel], (self.lanes,), (3,), whole
+                )
+
+            for i, j in ((i, j) for i in range(high) for j in range(broad)):
                 where = [image, b.add(top, i), b.add(left, j), channel]
 
-                def store(value: Value = results[i][j], where: list[Index] = where) -> None:
-                    done = b.apply(first_extra, value, where, (self.lanes,), (3,), whole)
-                    b.write(done, y, where, (3,), whole)
+                def store(i: int = i, j: int = j, where: list[Index] = where) -> None:
+                    done = [
+                        finished(b.add(b.mul(where[1], tall), p), b.add(b.mul(where[2], wide), q),
+                                 results[i * tall + p][j * wide + q])
+                        for p in range(tall)
+                        for q in range(wide)
+                    ]  # fmt: skip
+                    b.write(self._pooled(done), y, where, (3,), whole)
 
-                self._inside(where[1], height if _ragged(height, self.rows.m) and i else None,
-                             where[2], width if _ragged(width, self.columns.m) and j else None, store)  # fmt: skip
+                self._inside(where[1], height if _ragged(height, high) and i else None,
+                             where[2], width if _ragged(width, broad) and j else None, store)  # fmt: skip
+
+    def _pooled(self, values: list[Value]) -> Value:
+        if len(values) == 1:
+            return values[0]
+        return largest(self.b, values, lowest_row(self.b, self.dtype, self.lanes))
 
     def _inside(
         self, row: Index, height: object, column: Index, width: object, run: Callable[[], None]
