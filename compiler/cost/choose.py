@@ -11,6 +11,13 @@ from .reasons import reason_text
 from .tiles import split_columns, split_rows, tile_cycles
 
 
+#: shorter sums than this take about as long as their results' way into memory: then many columns at a time
+#: write whole pixels, one line of cache after the other
+SHORT_SUM = 160
+#: a distance of rows with which a tile has few rows and many columns
+CROWDED = 4096
+
+
 @dataclass(frozen=True)
 class ConvChoice:
     """How a direct convolution is cut.
@@ -62,6 +69,8 @@ def choose_conv(
     """The cut with the fewest cycles; of equal ones the one with most units. With `pool` tiles consist of whole
     windows of a maximum, of which alone one number is stored."""
     tile = target.tile(columns, channels * strides[1] * 4)
+    if pool == (1, 1) and math.prod(kernel) * channels <= SHORT_SUM and columns >= 4 * target.lanes:
+        tile = target.tile(columns, CROWDED)
     h, w = out[1], out[2]
     if not isinstance(h, int) or not isinstance(w, int):
         return ConvChoice(target.short_tile(columns), False, 1, 8, "rows", "image size known at run time")
@@ -77,7 +86,8 @@ def choose_conv(
     blocks = -(-rows // ty)
     # weights that do not fit are read again for each chunk: then what counts is that the image stays
     stays = math.prod(kernel) * channels * columns * 4 <= target.l2 // 2
-    row_bytes = pixels * ty * (strides[0] * strides[1] * channels + (columns / math.prod(pool) if stays else 0)) * 4
+    written = columns / math.prod(pool) if stays else 0
+    row_bytes = 4 * pixels * ty * (strides[0] * strides[1] * channels + written)
     chunk = max(1, (target.l2 // 2) // max(int(row_bytes), 1))
     cut = split_columns(columns, tile[1] * target.lanes, target.lanes)
     groups = cut.full + (1 if cut.tail else 0)

@@ -32,7 +32,11 @@ def cycles_text(cycles: float) -> str:
 
 
 def reason_text(
-    chosen: str, cycles: float, note: str, others: Iterable[tuple[str, float]], least: Iterable[tuple[str, float]] = ()
+    chosen: str,
+    cycles: float,
+    note: str,
+    others: Iterable[tuple[str, float]],
+    least: Iterable[tuple[str, float]] = (),
 ) -> str:
     """What was chosen, with its cycles and a note, then the best of what else was considered, and what is always
     named."""
@@ -51,7 +55,9 @@ def repeated(why: Why, lead: Iterable[Dim]) -> Why:
     return replace(why, cycles=why.cycles * product(lead))
 
 
-def depthwise_reason(target: Target, out: Sequence[Dim], taps: int, tile: tuple[int, int], border: bool) -> Why:
+def depthwise_reason(
+    target: Target, out: Sequence[Dim], taps: int, tile: tuple[int, int], border: bool
+) -> Why:
     """Of a convolution of each channel on its own, whose result is [N, H, W, C]: it is bound by multiply-adds of
     single vectors, or by reading and writing images."""
     pixels = product(out[1:-1])

@@ -48,3 +48,14 @@ def tile_cycles(target: Target, rows: int, vectors: int) -> float:
     """Cycles of one step of a tile: bound by multiply-adds, by loads, by latency, or by the loop."""
     fma = rows * vectors / target.fma_per_cycle
     return max(fma, (rows + vectors) / 2, 4.5, 3.2 * vectors) + 0.5
+
+
+def depth_block(target: Target, rows: int, tile_rows: int, columns: int, depth: int, size: int) -> int:
+    """How many steps of the summed dimension tiles of `columns` columns take at a time, so that their weights stay in
+    the first-level cache for all tiles of rows; 0 for all steps: where there is one tile of rows, or where the
+    second-level cache holds the weights anyway, loading sums again costs more than it saves."""
+    if rows <= tile_rows or depth * columns * size <= target.l2 // 4:
+        return 0
+    most = max(2 * target.l1 // 3 // (columns * size), 64)
+    each = -(-depth // -(-depth // most))
+    return -(-each // 4) * 4

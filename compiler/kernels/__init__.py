@@ -5,6 +5,7 @@ from importlib import import_module
 #: importing a family registers its lowering; the passes register themselves
 FAMILIES = (
     "conv",
+    "conv_dot",
     "matmul",
     "matvec",
     "pointwise",

@@ -295,7 +295,9 @@ class _ConvLowering:
             for i in range(rows // tall):
                 for j in range(pixels // wide):
                     for c in range(0, width, LINE):
-                        b.prefetch(v, *lead, b.add(top, i), b.add(left, j), b.add(column, c), write=write, locality=3)
+                        b.prefetch(
+                            v, *lead, b.add(top, i), b.add(left, j), b.add(column, c), write=write, locality=3
+                        )
 
     def _ahead(
         self, x: Index, rows: int, pixels: int, column: Index, width: int, depths: Sequence[Depth]
@@ -305,7 +307,7 @@ class _ConvLowering:
         if not self.packed or not isinstance(total, int) or not isinstance(height, int) or width < PANEL:
             return None
         wide = width // PANEL
-        panel = PANEL * s.kernel[-1] * s.channels * product(s.kernel[:-1])
+        panel = PANEL * math.prod(s.kernel) * s.channels
         units = -(-height // self.ty)
         all_rows = min(self.chunk, units) if not self.by_panels else units
         row = b.add(b.mul(b.sub(self.unit, self.first_unit), total), x)

@@ -9,6 +9,7 @@ from functools import partial
 
 from ...runtime.spec import f32
 from ..cost.choose import choose_conv, depthwise_tile
+from ..cost.dot import MOST_COLUMNS, dot_cycles
 from ..cost.reasons import Why, depthwise_reason, times
 from ..cost.winograd import WinogradChoice, choose_winograd, why_direct
 from ..ir.attributes import Array
@@ -24,6 +25,7 @@ from .depthwise import fits_without_border
 from .dialect_memory import memref
 from .family import pack_panels
 from .form_border import bordered, conv_pads, number
+from .form_conv_dot import dot_of
 from .form_moves import copy
 from .form_winograd import computed, image_sizes, winograd_call
 from .former import Former, Group, forms, refuse
@@ -98,8 +100,10 @@ def winograd_of(
     kh, kw, c, o = array.shape
     if op.strides != (1, 1) or op.dilations != (1, 1):
         return None
-    direct = choose_conv(f.target, out, c, o, op.kernel, op.strides, False)
-    choice = choose_winograd(f.target, out, c, o, (kh, kw), direct.cycles)
+    direct = choose_conv(f.target, out, c, o, op.kernel, op.strides, False).cycles
+    if pool is None and o <= MOST_COLUMNS:
+        direct = min(direct, dot_cycles(f.target, out, kh, kw * c, o, 4))
+    choice = choose_winograd(f.target, out, c, o, (kh, kw), direct)
     return None if choice is None else (choice, array)
 
 
@@ -238,6 +242,23 @@ def conv_call(
         x, y = _one_row(f, x), _one_row(f, y)
         yt = memref(y)
         kernel, strides, dilations = kernel[-2:], strides[-2:], dilations[-2:]
+    whole = not by_rows and pool == (1, 1)
+    if whole and (dot := dot_of(f, x, weights, y, kernel, strides, dilations, choice)) is not None:
+        f.call(
+            "conv_dot",
+            [x, dot.weights],
+            [y],
+            dot.units,
+            dot.params,
+            algorithm="along the sums",
+            group=site.group,
+            unit_cost=(dot.per_unit, 0),
+            cost_of=site.cost(),
+            location=None if site.group else site.op.location,
+            shown=shown,
+            why=dot.why,
+        )
+        return
     blocks = ceildiv(yt.shape[-3] * pool[0], choice.rows_per_tile)
     groups = -(-o // (choice.tile[1] * f.target.lanes))
     per_unit = 2.0 * math.prod(kernel) * c * o * choice.rows_per_tile * number(yt.shape[-2]) * pool[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..cost.choose import choose_matmul
 from ..cost.reasons import Why, product_reason, repeated
+from ..cost.tiles import depth_block
 from ..ir.core import Value
 from ..ir.dims import ceildiv, product
 from ..ops.base import tensor
@@ -50,12 +51,19 @@ def form_matmul(f: Former, group: Group) -> None:
     tile, block = choose_matmul(f.target, m, number(n), number(k), xt.dtype.size)
     groups = ceildiv(n, tile[1] * f.target.lanes)
     rows = min(number(m, block), block)
+    params = {"packed": packed, "transpose_x": transpose_x, "tile": tile, "row_block": block}
+    sums: list[Value] = []
+    if isinstance(k, int) and isinstance(n, int):
+        steps = depth_block(f.target, number(m), tile[0], tile[1] * f.target.lanes, k, xt.dtype.size)
+        if steps:
+            params["depth_block"] = steps
+            sums = [] if yt.dtype == xt.dtype else [f.alloc(yt.shape, xt.dtype)]
     f.call(
         "matmul",
         [x, w],
-        [y],
+        [y, *sums],
         product(yt.shape[:-2]) * groups * ceildiv(m, block),
-        {"packed": packed, "transpose_x": transpose_x, "tile": tile, "row_block": block},
+        params,
         group=group,
         unit_cost=(
             2.0 * rows * number(k) * tile[1] * f.target.lanes,

@@ -35,7 +35,7 @@ from .late_sizes import LateSizes
 #: a task should be worth about this long
 TASK_NS = 8_000
 #: rough speed of one thread, for deciding how much a task is
-FLOPS_PER_NS, BYTES_PER_NS = 150, 15
+FLOPS_PER_NS, BYTES_PER_NS = 150, 40
 #: for predictions beside those of the cost model
 CYCLES_PER_NS = 3
 

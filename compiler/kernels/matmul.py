@@ -3,6 +3,9 @@
 The parallel range is batch x column groups x blocks of rows. When the number of rows is known only at run
 time there are two variants behind one compare: one row (bound by reading the weights once, with several
 accumulators), and any number, in tiles of few rows and many columns so that little is left over.
+
+With params["depth_block"] several tiles of rows take so many steps of the summed dimension at a time, and their sums
+wait in memory in between: the weights of a block stay in a cache until all tiles have used them.
 """
 
 from __future__ import annotations
@@ -35,6 +38,9 @@ class _MatMulLowering:
         self.packed = bool(p["packed"])
         self.transpose_x = bool(p["transpose_x"])
         self.x, self.w, self.y = self.b.inputs[0], self.b.inputs[1], self.b.outputs[0]
+        #: where sums wait: the result, or a buffer of its shape when the steps that follow change the data type
+        self.sums = self.b.outputs[-1]
+        self.depth_block = int(p.get("depth_block", 0))
         self.shape = mem.memref(self.y).shape
         self.rank = len(self.shape)
         self.rows = self.shape[-2]
@@ -118,7 +124,51 @@ class _MatMulLowering:
             bias = b.inputs[2]
             rank = mem.memref(bias).rank
             start = b.read(bias, [*[0] * (rank - 1), column], (width,), (rank - 1,), inside)
-        cut(lo, hi, lambda row, height: self._tile(lead, row, height, column, width, inside, start))
+        if self.depth_block and not (lo == 0 and hi == 1):
+            self._column_by_depth(lead, column, width, inside, lo, hi, cut, start)
+            return
+
+        def tile(row: Index, height: int) -> None:
+            done = self._tile(lead, row, height, column, width, inside, b.splat(start, (height, width)))
+            self._write(done, lead, row, height, column, width, inside)
+
+        cut(lo, hi, tile)
+
+    def _column_by_depth(
+        self, lead: list[Index], column: Index, width: int, inside: bool, lo: Index, hi: Index,
+        cut: Callable[[Index, Index, Callable[[Index, int], None]], None], start: Value,
+    ) -> None:  # fmt: skip
+        """A group of columns by blocks of the summed dimension."""
+        b, step, depth = self.b, self.depth_block, int(self.depth)  # type: ignore[arg-type]
+        axes = (self.rank - 2, self.rank - 1)
+        with b.loop(lo, hi) as row:
+            b.write(start, self.sums, [*lead, row.iv, column], axes[1:], inside)
+
+        def block(first: Index, count: int) -> None:
+            def tile(row: Index, height: int) -> None:
+                where = [*lead, row, column]
+                acc = b.read(self.sums, where, (height, width), axes, inside)
+                acc = self._tile(lead, row, height, column, width, inside, acc, first, count)
+                b.write(acc, self.sums, where, axes, inside)
+
+            cut(lo, hi, tile)
+
+        whole = depth // step * step
+        with b.loop(0, whole, step) as first:
+            block(first.iv, step)
+        if whole < depth:
+            block(whole, depth - whole)
+        if self.b.kernel.regions:
+            with b.loop(lo, hi) as row:
+                sums = b.read(self.sums, [*lead, row.iv, column], (1, width), axes, inside)
+                self._write(sums, lead, row.iv, 1, column, width, inside)
+
+    def _write(
+        self, acc: Value, lead: list[Index], row: Index, height: int, column: Index, width: int, inside: bool
+    ) -> None:
+        """The steps that follow, on a tile of sums."""
+        b, where, axes = self.b, [*lead, row, column], (self.rank - 2, self.rank - 1)
+        b.write(b.apply(2, acc, where, (height, width), axes, inside, self.bias), self.y, where, axes, inside)
 
     def _static_rows(self, lo: Index, hi: Index, run: Callable[[Index, int], None]) -> None:
         b, total = self.b, int(self.rows)  # type: ignore[arg-type]
@@ -150,41 +200,79 @@ class _MatMulLowering:
         column: Index,
         width: int,
         inside: bool,
-        start: Value,
-    ) -> None:
+        acc: Value,
+        first: Index = 0,
+        count: int | None = None,
+    ) -> Value:
+        """The sums of a tile over `count` steps from `first` on, or over all, added to `acc`."""
         b = self.b
-        acc = b.splat(start, (height, width))
+        depth = self.depth if count is None else count
         x_lead, w_lead = self._operand_batch(self.x, lead), self._operand_batch(self.w, lead)
 
         def left(k: Sequence[Index]) -> Value:
+            at = b.add(first, k[0])
             if self.transpose_x:
-                return b.read(self.x, [*x_lead, k[0], row], (height,), (len(x_lead) + 1,))
-            return b.read(self.x, [*x_lead, row, k[0]], (height,), (len(x_lead),))
+                return b.read(self.x, [*x_lead, at, row], (height,), (len(x_lead) + 1,))
+            return b.read(self.x, [*x_lead, row, at], (height,), (len(x_lead),))
 
         def right(k: Sequence[Index]) -> Value:
+            at = b.add(first, k[0])
             if self.packed:
-                return packed_row(b, self.w, w_lead, k[0], column, width)
-            return b.read(self.w, [*w_lead, k[0], column], (width,), (len(w_lead) + 1,), inside)
+                return packed_row(b, self.w, w_lead, at, column, width)
+            return b.read(self.w, [*w_lead, at, column], (width,), (len(w_lead) + 1,), inside)
 
-        if isinstance(self.depth, int):
+        if not isinstance(depth, int):
+            return accumulate_dynamic(b, acc, b.dim(depth), left, right)
+        if count is None:
             ahead = self._ahead(row, height, column, width)
-            acc = accumulate(b, acc, [Depth(self.depth, UNROLL)], left, right, ahead)
         else:
-            acc = accumulate_dynamic(b, acc, b.dim(self.depth), left, right)
-        where = [*lead, row, column]
-        axes = (self.rank - 2, self.rank - 1)
-        b.write(b.apply(2, acc, where, (height, width), axes, inside, self.bias), self.y, where, axes, inside)
+            ahead = self._block_ahead(row, height, column, width, first, count)
+        return accumulate(b, acc, [Depth(depth, UNROLL)], left, right, ahead)
 
     def _ahead(self, row: Index, height: int, column: Index, width: int) -> Ahead:
         """What a tile does for the panels that come next; of unknown rows the first few tiles do it."""
-        depth, total = self.depth, self.rows
+        depth = self.depth
         if not self.packed or width < PANEL or height == 1 or not isinstance(depth, int):
             return None
-        rows = total if isinstance(total, int) else 4 * self.tile_rows
         wide = width // PANEL
         b = self.b
         first = b.mul(b.add(b.div(column, PANEL), wide), PANEL * depth)
-        return fetch_next(b, flat(b, self.w), first, row, height, rows, PANEL * depth * wide, [depth])
+        return fetch_next(b, flat(b, self.w), first, row, height, self._sharing(), PANEL * depth * wide, [depth])
+
+    def _sharing(self) -> int:
+        """The rows whose tiles share the work of fetching."""
+        return min(self.rows, self.row_block) if isinstance(self.rows, int) else 4 * self.tile_rows
+
+    def _block_ahead(
+        self, row: Index, height: int, column: Index, width: int, first: Index, count: int
+    ) -> Ahead:
+        """The same for the block behind one of `count` steps from `first` on, in each of the tile's panels; behind the
+        last block comes the first one of the next panels."""
+        depth = int(self.depth)  # type: ignore[arg-type]
+        if not self.packed or width < PANEL or height == 1:
+            return None
+        b, wide = self.b, width // PANEL
+        panel, behind = b.div(column, PANEL), b.add(first, count)
+        if isinstance(behind, int):
+            skip: Index = wide * depth if behind >= depth else behind
+        else:
+            last = b.compare("sge", behind, depth)
+            skip = b(arith.SelectOp, last, b.idx(wide * depth), b.idx(behind))
+        each = [
+            fetch_next(
+                b, flat(b, self.w), b.mul(b.add(b.mul(b.add(panel, i), depth), skip), PANEL), row, height,
+                self._sharing(), PANEL * self.depth_block, [count],
+            )
+            for i in range(wide)
+        ]  # fmt: skip
+
+
+        def ask(at: Sequence[Index]) -> None:
+            for one in each:
+                if one is not None:
+                    one(at)
+
+        return ask
 
     def _operand_batch(self, operand: Value, lead: list[Index]) -> list[Index]:
         """The batch indices of an operand; its sizes 1 repeat."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ...runtime.spec import f32
 from ..cost.choose import choose_conv
+from ..cost.dot import MOST_COLUMNS
 from ..ir.core import Op
 from ..ir.dims import product
 from ..ops.base import tensor
@@ -51,23 +52,30 @@ def _is_plain(op: MaxPool2D) -> bool:
     sizes = tensor(op.x).shape[1:-1]
     if op.kernel != (2, 2) or op.strides != (2, 2) or not all(isinstance(d, int) for d in sizes):
         return False
-    pads = (static_pads(d, 2, 2, 1, op.padding, (op.pads[2 * i], op.pads[2 * i + 1])) for i, d in enumerate(sizes))
+    pads = (
+        static_pads(d, 2, 2, 1, op.padding, (op.pads[2 * i], op.pads[2 * i + 1])) for i, d in enumerate(sizes)
+    )
     return all(p == (0, 0) for p in pads)
 
 
 def _pays(f: Former, conv: Conv2D, op: MaxPool2D) -> bool:
     """Whether the tiles of the convolution's kernel consist of whole windows, or may do so for less than what the pool
-    costs. A convolution with windows of one pixel is better off with all pixels as one row."""
+    costs. With windows of one pixel all pixels are better off as one row, and for a few channels vectors run along
+    the sums."""
+    channels, columns = (tensor(v).shape[-1] for v in (conv.x, conv.result))
+    if not isinstance(channels, int) or not isinstance(columns, int) or columns <= MOST_COLUMNS:
+        return False
+    if conv.groups > 1 or conv.kernel == (1, 1):
+        return False
     fast = winograd_of(f, conv, op)
     if fast is not None:
         return all(m % 2 == 0 for m in fast[0].m)
-    channels, columns = (tensor(v).shape[-1] for v in (conv.x, conv.result))
-    if conv.groups > 1 or conv.kernel == (1, 1) or not isinstance(channels, int) or not isinstance(columns, int):
-        return False
     if winograd_of(f, conv, None) is not None:
         return False
     apart, whole = (
-        choose_conv(f.target, computed(conv, p), channels, columns, conv.kernel, conv.strides, False, size).cycles
-        for p, size in ((None, (1, 1)), (op, op.kernel))
+        choose_conv(
+            f.target, computed(conv, pool), channels, columns, conv.kernel, conv.strides, False, size
+        ).cycles
+        for pool, size in ((None, (1, 1)), (op, op.kernel))
     )
     return whole < apart + POOL_CYCLES * number(product(tensor(conv.result).shape[1:]))

@@ -93,9 +93,7 @@ class _Winograd:
             channel = b.add(first, c.iv)
 
             def finished(row: Index, column: Index, value: Value) -> Value:
-                return b.apply(
-                    first_extra, value, [image, row, column, channel], (self.lanes,), (3,), whole
-                )
+                return b.apply(first_extra, value, [image, row, column, channel], (self.lanes,), (3,), whole)
 
             for i, j in ((i, j) for i in range(high) for j in range(broad)):
                 where = [image, b.add(top, i), b.add(left, j), channel]

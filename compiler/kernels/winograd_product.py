@@ -18,10 +18,22 @@ from .family import KernelBuilder, zero_row
 from .tiles import UNROLL, Depth, accumulate
 
 
+#: channels of a sum without a pause
+LONGEST = 64
+
+
 def block_size(points: int, width: int) -> int:
     """Elements of four channels' filters. With an odd number of parts, rows that are read one after the other do not
     fall into the same sets of the first-level cache."""
     return (points | 1) * UNROLL * width
+
+
+def short_sum(count: int) -> int:
+    """How many of `count` channels are summed before the sum is added to the others. A sum of short sums rounds less
+    than a long one: the error of a product over 256 channels halves with sums of 64. The result waits in memory
+    meanwhile, which takes as long as four channels do."""
+    fits = [n for n in range(UNROLL, count + 1, UNROLL) if count % n == 0 and n <= LONGEST]
+    return fits[-1] if fits and count > LONGEST and fits[-1] >= LONGEST // 2 else count
 
 
 class Stage(Protocol):
@@ -139,22 +151,31 @@ class Products:
         v, lead, m, own = part
         at, mine = len(lead), len(own) + 1
         start = zero_row(b, width, self.dtype)
+        short = short_sum(count)
+
+        def sums(row: Index, height: int, begin: Index, more: bool, ask: Ahead) -> None:
+            acc = accumulate(
+                b,
+                b.splat(start, (height, width)),
+                [Depth(short, UNROLL)],
+                lambda k: b.read(
+                    v, [*lead, row, p, b.add(b.add(first, begin), b.add(k[0], k[1]))], (height,), (at,)
+                ),
+                lambda k: right(p, [b.add(begin, k[0]), k[1]]),
+                ask and (lambda k: ask([b.add(begin, k[0])])),
+                apart=True,
+            )
+            if more:
+                have = b.read(m, [*own, p, row, column], (height, width), (mine, mine + 1))
+                acc = b(arith.FLOAT["addf"], acc, have)
+            b.write(acc, m, [*own, p, row, column], (mine, mine + 1))
 
         def tile(row: Index, height: int) -> None:
             ask = ahead(p, row, height)
-            acc = b.splat(start, (height, width))
-            if more:
-                acc = b.read(m, [*own, p, row, column], (height, width), (mine, mine + 1))
-            acc = accumulate(
-                b,
-                acc,
-                [Depth(count, UNROLL)],
-                lambda k: b.read(v, [*lead, row, p, b.add(first, b.add(k[0], k[1]))], (height,), (at,)),
-                lambda k: right(p, k),
-                ask and (lambda k: ask(k)),
-                apart=True,
-            )
-            b.write(acc, m, [*own, p, row, column], (mine, mine + 1))
+            sums(row, height, 0, more, ask)
+            if short < count:
+                with b.loop(short, count, short) as begin:
+                    sums(row, height, begin.iv, True, ask)
 
         with b.loop(0, cut.count * cut.rows, cut.rows) as row:
             tile(row.iv, cut.rows)

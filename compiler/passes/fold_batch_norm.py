@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...runtime.spec import f32
 from ..ir.attributes import Array, Dense
 from ..ir.bfloat16 import narrow, widen
 from ..ir.core import Builder, Op, Value
@@ -32,17 +33,22 @@ PRODUCTS = (Conv2D, Conv3D, ConvTranspose, MatMul)
 MOST_DEVIATIONS = 16
 
 
+#: a number in front of a product goes into its weights when it is neither smaller nor larger
+FACTORS = (1e-6, 1e6)
+
+
 @dataclass(frozen=True)
 class FoldBatchNorm(Pass):
     """convolution or matmul → batch_norm (or mul and add by channel)  becomes one with scaled weights and a
-    bias; a batch_norm elsewhere becomes mul and add."""
+    bias, and mul by a number → convolution or matmul one with scaled weights; a batch_norm elsewhere becomes mul and
+    add."""
 
     name = "fold-batch-norm"
 
     def run(self, module: Op, context: PassContext) -> None:
         for op in list(module.walk()):
             if type(op) in PRODUCTS and op.block is not None:
-                self.fold_into(op, context)
+                self.fold_into(fold_number(op, context, self.name), context)
         for op in list(module.walk()):
             if isinstance(op, BatchNorm):
                 self.split(op, context)
@@ -115,6 +121,56 @@ class FoldBatchNorm(Pass):
         scaled = b(Mul, x, constant(factor, "scale"))
         op.replace_with(b(Add, scaled, constant(shift, "offset")))
         context.count(self.name)
+
+
+def number_step(v: Value, kind: type[Op]) -> tuple[Value, Dense] | None:
+    """x and the number, where v is `x kind number` and has one use."""
+    op = v.definer
+    if not isinstance(op, kind) or len(v.uses) != 1:
+        return None
+    for x, other in (op.operands, op.operands[::-1]):
+        number = dense_of(other)
+        if number is not None and number.array.size == 1 and x.type == v.type and dense_of(x) is None:
+            return x, number
+    return None
+
+
+def fold_number(product: Op, context: PassContext, name: str) -> Op:
+    """x * number → product becomes a product of x with scaled weights: the zeros of a border stay zeros. Pictures are
+    scaled so in front of networks, and 0 is added, which a sum of products does not show."""
+    weights, v = dense_of(product.operands[1]), product.operands[0]
+    shifted = number_step(v, Add)
+    if shifted is not None and not float64_of(shifted[1]).any():
+        v = shifted[0]
+    found = number_step(v, Mul)
+    before = v.definer
+    if found is None or before is None or weights is None or weights.dtype != f32:
+        return product
+    x, number = found
+    factor = float(float64_of(number).reshape(()))
+    if not FACTORS[0] <= abs(factor) <= FACTORS[1]:
+        context.refuse(name, before, f"its number {factor:g} would take weights out of their range")
+        return product
+    scaled = np.empty(weights.array.shape, weights.array.dtype)
+    with np.errstate(all="ignore"):
+        np.multiply(weights.array, factor, out=scaled, casting="same_kind")
+    made = Dense(scaled, weights.name, f32)
+    if not is_finite(made) and is_finite(weights):
+        context.refuse(name, before, "the folded weights would not be finite")
+        return product
+    old = product.operands[1]
+    w = add_constant(Builder.at(old.definer or product), scaled, f32, weights.name, old.hint)
+    folded = Builder.at(product).create(type(product), x, w, *product.operands[2:], **product.attributes)
+    inherit(folded, before, product)
+    folded.result.hint = product.result.hint
+    steps = [op for op in (product.operands[0].definer, before) if op is not None]
+    left = [v.definer for op in steps for v in op.operands if v.definer]
+    product.replace_with(folded.result)
+    for d in (*steps, *left, old.definer):
+        if d is not None and d.block is not None:
+            erase_if_dead(d)
+    context.count(name)
+    return folded
 
 
 def scaled_weights(product: Op, weights: Dense, scale: Array) -> Array | None:

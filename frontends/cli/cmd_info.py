@@ -12,11 +12,17 @@ from ...runtime.artifact import manifest_of
 from ...runtime.errors import UnsupportedError
 from ..sniff import Kind, sniff
 from ..tensorflow.wire import shown
+from .kernel_table import kernel_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="a model file or a compiled library")
     parser.add_argument("--json", action="store_true", help="print a library's manifest as it is")
+    parser.add_argument(
+        "--kernels",
+        action="store_true",
+        help="print a library's kernels, the cycles predicted for one image, and why",
+    )
     parser.add_argument("--resources", metavar="DIR", help="where the constants of an .mlir file are")
 
 
@@ -26,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
         _describe(kind, args.file)
     elif kind is not Kind.ARTIFACT:
         _show_model(args, kind)
+    elif args.kernels:
+        print("\n".join(kernel_lines(args.file, manifest_of(args.file))))
     elif args.json:
         print(json.dumps(manifest_of(args.file), indent=1, sort_keys=True))
     else:

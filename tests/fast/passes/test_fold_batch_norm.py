@@ -105,3 +105,37 @@ def test_a_far_mean_is_subtracted_first(run_pass) -> None:
 
 def test_name_on_the_command_line() -> None:
     assert make_pass("fold-batch-norm") == FoldBatchNorm()
+
+
+def test_a_number_in_front_goes_into_the_weights(run_pass) -> None:
+    outcome = run_pass(
+        "fold-batch-norm",
+        """func.func @main(%x: tensor<2x5x5x1xf32>) -> (tensor<2x5x5x2xf32>) {
+          %w = graph.constant() {value = dense<[[[[1.0, 2.0]], [[0.5, -1.0]]]]> : tensor<1x2x1x2xf32>} : tensor<1x2x1x2xf32>
+          %s = graph.constant() {value = dense<0.25> : tensor<f32>} : tensor<f32>
+          %z = graph.constant() {value = dense<0.0> : tensor<f32>} : tensor<f32>
+          %a = graph.mul(%x, %s) : tensor<2x5x5x1xf32>
+          %b = graph.add(%a, %z) : tensor<2x5x5x1xf32>
+          %y = graph.conv2d(%b, %w) {padding = "SAME"} : tensor<2x5x5x2xf32>
+          func.return(%y)
+        }""",
+        TOLERANCE,
+    )
+    assert outcome.count("graph.mul") == outcome.count("graph.add") == 0
+    assert constants(outcome)[0].ravel().tolist() == [0.25, 0.5, 0.125, -0.25]
+
+
+def test_a_number_in_front_stays_for_another_user_and_when_it_is_extreme(run_pass) -> None:
+    for number, result in (("0.25", "%a"), ("1.0e-9", "%x")):
+        outcome = run_pass(
+            "fold-batch-norm",
+            f"""func.func @main(%x: tensor<2x2xf32>) -> (tensor<2x2xf32>, tensor<2x2xf32>) {{
+              %w = graph.constant() {{value = dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>}} : tensor<2x2xf32>
+              %s = graph.constant() {{value = dense<{number}> : tensor<f32>}} : tensor<f32>
+              %a = graph.mul(%x, %s) : tensor<2x2xf32>
+              %y = graph.matmul(%a, %w) : tensor<2x2xf32>
+              func.return(%y, {result})
+            }}""",
+            TOLERANCE,
+        )
+        assert outcome.count("graph.mul") == 1
