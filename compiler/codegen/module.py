@@ -73,7 +73,8 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
         if isinstance(v, Variable)
     ]  # fmt: skip
     add_pool(native)
-    add_sessions(native, target, variables, module.attributes["kern.state"], Own(stages, results))
+    sizes = module.attributes["kern.state"], Own(stages, results), module.attributes["kern.weights"]
+    add_sessions(native, target, variables, *sizes)
     add_log(native)
     add_run(native, rows, module.attributes["kern.sites"], len(variables), Own(stages, results))
     manifest.update(describe(rows, variables))

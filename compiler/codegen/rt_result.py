@@ -18,8 +18,8 @@ def add_results(m: NativeModule, own: Own, table: V, functions: int) -> None:
     _result(m, own, table, functions)
 
 
-#: a large page, and the advice to use such
-_LARGE, _ADVICE = 2 << 20, 14
+#: a large page, from when on one is taken, and the advice to do so
+_LARGE, _WORTH, _ADVICE = 2 << 20, 1 << 19, 14
 
 
 def _block(m: NativeModule) -> None:
@@ -27,7 +27,7 @@ def _block(m: NativeModule) -> None:
     cost time, and small pages from anywhere in memory do not fill a cache evenly."""
     f = Function(m, "nw.block", "ptr", [("i64", "size")])
     size = f["size"]
-    with f.when(f.cmp("slt", size, _LARGE)):
+    with f.when(f.cmp("slt", size, _WORTH)):
         f.ret(f.call("aligned_alloc", i64(64), size))
     whole = f.op("and", f.op("add", size, _LARGE - 1), -_LARGE)
     memory = f.call("aligned_alloc", i64(_LARGE), whole)

@@ -22,7 +22,9 @@ from .rt_tables import (
 )
 
 # a session
-BUSY, THREADS, ARENA, CAPACITY, LOG = 0, 4, 8, 16, 24
+BUSY, THREADS, ARENA, CAPACITY, LOG, WEIGHTS = 0, 4, 8, 16, 24, 32
+#: weights of so many bytes may stay in a core's caches from one call to the next
+_KEPT = (1 << 19, 4 << 20)
 # a state: readers, or -1 for one writer
 USERS, DATA, STATE_SIZE = 0, 8, 64
 
@@ -30,13 +32,13 @@ _ERROR = [("ptr", "err"), ("i64", "cap")]
 
 
 def add_sessions(
-    m: NativeModule, target: Target, variables: Sequence[VariableRow], state_bytes: int, own: Own
+    m: NativeModule, target: Target, variables: Sequence[VariableRow], state_bytes: int, own: Own, weights: int
 ) -> None:
     """`nw_session_*` and `nw_state_*`."""
     _weights(m)
     _cpu_ok(m, target)
     _default_threads(m)
-    _session(m, target, own)
+    _session(m, target, own, weights)
     table = variable_table(m, variables)
     _state(m, table, len(variables), state_bytes)
     _access(m, table, len(variables), write=False)
@@ -148,7 +150,7 @@ def _allocate(f: Function, size: V | int, status_text: str) -> V:
     return memory
 
 
-def _session(m: NativeModule, target: Target, own: Own) -> None:
+def _session(m: NativeModule, target: Target, own: Own, weights: int) -> None:
     f = Function(m, "nw_session_create", "i32", [("i32", "threads"), ("ptr", "session"), *_ERROR], True)
     with f.when(f.cmp("eq", f["session"], 0)):
         fail(f, "NULL", "nw_session_create needs a place for the session")
@@ -164,6 +166,13 @@ def _session(m: NativeModule, target: Target, own: Own) -> None:
     with f.when(f.cmp("slt", f["threads"], 1)):
         f.store(f.call("i32 nw.default_threads"), threads)
     f.store(f.load("i32", threads), session, THREADS)
+    f.store(f.call("ptr nw.weights"), session, WEIGHTS)
+    if _KEPT[0] <= weights <= _KEPT[1]:
+        # the file's pages are small and lie anywhere in memory: a cache that they would fill holds only part of them
+        copy = f.call("ptr nw.block", i64(weights))
+        with f.when(f.cmp("ne", copy, 0)):
+            f.call("memcpy", copy, f.call("ptr nw.weights"), i64(weights))
+            f.store(copy, session, WEIGHTS)
     f.store(session, f["session"])
     f.ret(i32(0))
     f.finish()
@@ -171,6 +180,10 @@ def _session(m: NativeModule, target: Target, own: Own) -> None:
     with f.when(f.cmp("ne", f["session"], 0)):
         f.call("free", f.load("ptr", f["session"], ARENA))
         own.free(f, f["session"])
+        if _KEPT[0] <= weights <= _KEPT[1]:
+            kept = f.load("ptr", f["session"], WEIGHTS)
+            with f.when(f.cmp("ne", kept, f.call("ptr nw.weights"))):
+                f.call("free", kept)
         f.call("free", f["session"])
     f.finish()
 

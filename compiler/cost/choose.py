@@ -10,7 +10,6 @@ from ..target import Target
 from .reasons import reason_text
 from .tiles import split_columns, split_rows, tile_cycles
 
-
 #: shorter sums than this take about as long as their results' way into memory: then many columns at a time
 #: write whole pixels, one line of cache after the other
 SHORT_SUM = 160
@@ -102,16 +101,17 @@ def choose_conv(
     def total(tiles: float) -> float:
         return tiles * groups * taps + stream / 2
 
-    ways = {(f, r): (_way(tile, target, f, r), total(c)) for c, f, r in options}
-    chosen = ways.pop((flat, ty))
-    reason = reason_text(*chosen, f"{ideal / cycles:.0%} of the multiply-add slots", ways.values())
+    ways = [(_way(f, r), total(c)) for c, f, r in options if (f, r) != (flat, ty)]
+    chosen = f"{tile[0]} x {tile[1] * target.lanes} tiles {_way(flat, ty)}"
+    reason = reason_text(chosen, total(cycles), f"{ideal / cycles:.0%} of the multiply-add slots", ways)
     return ConvChoice(tile, flat, ty, chunk, split, reason, total(cycles))
 
 
-def _way(tile: tuple[int, int], target: Target, flat: bool, rows: int) -> str:
-    """Tiles in words."""
-    over = "an image as one row" if flat else f"{rows} rows of the image" if rows > 1 else "a row of the image"
-    return f"{tile[0]} x {tile[1] * target.lanes} tiles over {over}"
+def _way(flat: bool, rows: int) -> str:
+    """What a tile lies over."""
+    return (
+        "over an image as one row" if flat else f"over {rows} rows of the image" if rows > 1 else "over a row"
+    )
 
 
 def depthwise_tile(target: Target, channels: Dim, taps: int) -> tuple[int, int]:

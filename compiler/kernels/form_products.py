@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..cost.choose import choose_matmul
 from ..cost.reasons import Why, product_reason, repeated
 from ..cost.tiles import depth_block
@@ -52,11 +54,13 @@ def form_matmul(f: Former, group: Group) -> None:
     groups = ceildiv(n, tile[1] * f.target.lanes)
     rows = min(number(m, block), block)
     params = {"packed": packed, "transpose_x": transpose_x, "tile": tile, "row_block": block}
+    why = repeated(product_reason(f.target, m, number(n), number(k), tile, xt.dtype.size, packed), yt.shape[:-2])
     sums: list[Value] = []
     if isinstance(k, int) and isinstance(n, int):
         steps = depth_block(f.target, number(m), tile[0], tile[1] * f.target.lanes, k, xt.dtype.size)
         if steps:
             params["depth_block"] = steps
+            why = replace(why, text=f"{why.text}; {steps} steps of the sums at a time")
             sums = [] if yt.dtype == xt.dtype else [f.alloc(yt.shape, xt.dtype)]
     f.call(
         "matmul",
@@ -69,7 +73,7 @@ def form_matmul(f: Former, group: Group) -> None:
             2.0 * rows * number(k) * tile[1] * f.target.lanes,
             4.0 * number(k) * tile[1] * f.target.lanes,
         ),
-        why=repeated(product_reason(f.target, m, number(n), number(k), tile, xt.dtype.size, packed), yt.shape[:-2]),
+        why=why,
     )
 
 

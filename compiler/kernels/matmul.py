@@ -129,7 +129,8 @@ class _MatMulLowering:
             return
 
         def tile(row: Index, height: int) -> None:
-            done = self._tile(lead, row, height, column, width, inside, b.splat(start, (height, width)))
+            acc, ahead = b.splat(start, (height, width)), self._ahead(row, height, column, width)
+            done = self._tile(lead, row, height, column, width, inside, acc, ahead)
             self._write(done, lead, row, height, column, width, inside)
 
         cut(lo, hi, tile)
@@ -148,7 +149,8 @@ class _MatMulLowering:
             def tile(row: Index, height: int) -> None:
                 where = [*lead, row, column]
                 acc = b.read(self.sums, where, (height, width), axes, inside)
-                acc = self._tile(lead, row, height, column, width, inside, acc, first, count)
+                ahead = self._block_ahead(b.sub(row, lo), height, column, width, first, count)
+                acc = self._tile(lead, row, height, column, width, inside, acc, ahead, first, count)
                 b.write(acc, self.sums, where, axes, inside)
 
             cut(lo, hi, tile)
@@ -201,6 +203,7 @@ class _MatMulLowering:
         width: int,
         inside: bool,
         acc: Value,
+        ahead: Ahead,
         first: Index = 0,
         count: int | None = None,
     ) -> Value:
@@ -223,10 +226,6 @@ class _MatMulLowering:
 
         if not isinstance(depth, int):
             return accumulate_dynamic(b, acc, b.dim(depth), left, right)
-        if count is None:
-            ahead = self._ahead(row, height, column, width)
-        else:
-            ahead = self._block_ahead(row, height, column, width, first, count)
         return accumulate(b, acc, [Depth(depth, UNROLL)], left, right, ahead)
 
     def _ahead(self, row: Index, height: int, column: Index, width: int) -> Ahead:
@@ -237,21 +236,19 @@ class _MatMulLowering:
         wide = width // PANEL
         b = self.b
         first = b.mul(b.add(b.div(column, PANEL), wide), PANEL * depth)
-        return fetch_next(b, flat(b, self.w), first, row, height, self._sharing(), PANEL * depth * wide, [depth])
-
-    def _sharing(self) -> int:
-        """The rows whose tiles share the work of fetching."""
-        return min(self.rows, self.row_block) if isinstance(self.rows, int) else 4 * self.tile_rows
+        rows = self.rows if isinstance(self.rows, int) else 4 * self.tile_rows
+        return fetch_next(b, flat(b, self.w), first, row, height, rows, PANEL * depth * wide, [depth])
 
     def _block_ahead(
         self, row: Index, height: int, column: Index, width: int, first: Index, count: int
     ) -> Ahead:
         """The same for the block behind one of `count` steps from `first` on, in each of the tile's panels; behind the
-        last block comes the first one of the next panels."""
+        last block comes the first one of the next panels. `row` counts from the first of the unit's."""
         depth = int(self.depth)  # type: ignore[arg-type]
         if not self.packed or width < PANEL or height == 1:
             return None
         b, wide = self.b, width // PANEL
+        rows = min(self.rows, self.row_block) if isinstance(self.rows, int) else 4 * self.tile_rows
         panel, behind = b.div(column, PANEL), b.add(first, count)
         if isinstance(behind, int):
             skip: Index = wide * depth if behind >= depth else behind
@@ -261,11 +258,10 @@ class _MatMulLowering:
         each = [
             fetch_next(
                 b, flat(b, self.w), b.mul(b.add(b.mul(b.add(panel, i), depth), skip), PANEL), row, height,
-                self._sharing(), PANEL * self.depth_block, [count],
+                rows, PANEL * self.depth_block, [count],
             )
             for i in range(wide)
         ]  # fmt: skip
-
 
         def ask(at: Sequence[Index]) -> None:
             for one in each:

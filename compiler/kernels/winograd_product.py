@@ -17,7 +17,6 @@ from .dialect_kern import Kernel
 from .family import KernelBuilder, zero_row
 from .tiles import UNROLL, Depth, accumulate
 
-
 #: channels of a sum without a pause
 LONGEST = 64
 

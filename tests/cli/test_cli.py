@@ -111,6 +111,20 @@ def test_info(run: Run, digits: Path) -> None:
     assert found == nw.load(digits / "digits.so").manifest
 
 
+def test_info_of_kernels(run: Run, digits: Path, tmp_path: Path) -> None:
+    library = digits / "digits.so"
+    shown = _text(run("info", "--kernels", library))
+    head, *lines = shown.splitlines()
+    assert head.split() == ["%", "cycles", "kcycles", "error", "kernel", "layer"]
+    calls = nw.load(library).manifest["calls"]
+    assert len(lines) == len(calls) + sum(1 for c in calls if c["why"])
+    assert "% of the multiply-add slots" in shown and "packed weights" in shown
+    shares = [float(line.split()[0]) for line in lines if not line.startswith(" " * 9)]
+    assert len(shares) == len(calls) and abs(sum(shares) - 100) < 0.1 * len(shares)
+    (tmp_path / "old.so").write_bytes(library.read_bytes().replace(b'"cycles":', b'"cicles":'))
+    assert "compile the model again" in run("info", "--kernels", "old.so").stderr
+
+
 def test_dump_folder(digits: Path) -> None:
     names = sorted(p.name for p in (digits / "dumps").iterdir())
     assert names[0] == "00_import.mlir" and {"index.md", "resources"} <= set(names)

@@ -32,7 +32,9 @@ class _Net:
     def __init__(self, b: Builder) -> None:
         self.b, self.rng = b, np.random.default_rng(5)
 
-    def conv(self, x: Value, o: int, kernel: int, strides: int = 1, groups: int = 1, padding: str = "SAME") -> Value:
+    def conv(
+        self, x: Value, o: int, kernel: int, strides: int = 1, groups: int = 1, padding: str = "SAME"
+    ) -> Value:
         shape = (kernel, kernel, int(type_of(x).shape[-1]) // groups, o)
         w = self.rng.normal(size=shape) * np.sqrt(2 / np.prod(shape[:-1]))
         y = self.b(
@@ -107,10 +109,7 @@ def test_precise_is_as_good_as_plain(name: str, tmp_path: Path) -> None:
     module, x = _module(name)
     want = exact(module, [x])
     plain = error(run_module(module, [x])[0], want)
-    precise, fast = (
-        error(build(module.clone({}), tmp_path, precise=p)(x), want) for p in (True, False)
-    )
-    print(name, plain, precise, fast, precise / plain, fast / plain)
+    precise, fast = (error(build(module.clone({}), tmp_path, precise=p)(x), want) for p in (True, False))
     assert precise <= 1.5 * plain
     assert fast <= 2 * plain
 

@@ -92,4 +92,4 @@ def test_blocks() -> None:
     assert depth_block(target, 6, 6, 64, 30976, 4) == 0
     assert depth_block(target, 32, 6, 64, 784, 4) == 0
     step = depth_block(target, 32, 6, 64, 30976, 4)
-    assert step % 4 == 0 and 64 <= step and step * 64 * 4 <= target.l1
+    assert step % 4 == 0 and step >= 64 and step * 64 * 4 <= target.l1
