@@ -32,7 +32,12 @@ _ERROR = [("ptr", "err"), ("i64", "cap")]
 
 
 def add_sessions(
-    m: NativeModule, target: Target, variables: Sequence[VariableRow], state_bytes: int, own: Own, weights: int
+    m: NativeModule,
+    target: Target,
+    variables: Sequence[VariableRow],
+    state_bytes: int,
+    own: Own,
+    weights: int,
 ) -> None:
     """`nw_session_*` and `nw_state_*`."""
     _weights(m)

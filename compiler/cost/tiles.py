@@ -53,8 +53,10 @@ def tile_cycles(target: Target, rows: int, vectors: int) -> float:
 def depth_block(target: Target, rows: int, tile_rows: int, columns: int, depth: int, size: int) -> int:
     """How many steps of the summed dimension tiles of `columns` columns take at a time, so that their weights stay in
     the first-level cache for all tiles of rows; 0 for all steps: where there is one tile of rows, or where the
-    second-level cache holds the weights anyway, loading sums again costs more than it saves."""
-    if rows <= tile_rows or depth * columns * size <= target.l2 // 4:
+    second-level cache holds the weights anyway, loading sums again costs more than it saves. It may hold more of them
+    when waiting for their first use does not matter, beside many tiles of rows."""
+    held = target.l2 // (4 if rows <= 20 * tile_rows else 2)
+    if rows <= tile_rows or depth * columns * size <= held:
         return 0
     most = max(2 * target.l1 // 3 // (columns * size), 64)
     each = -(-depth // -(-depth // most))

@@ -54,7 +54,9 @@ def form_matmul(f: Former, group: Group) -> None:
     groups = ceildiv(n, tile[1] * f.target.lanes)
     rows = min(number(m, block), block)
     params = {"packed": packed, "transpose_x": transpose_x, "tile": tile, "row_block": block}
-    why = repeated(product_reason(f.target, m, number(n), number(k), tile, xt.dtype.size, packed), yt.shape[:-2])
+    why = repeated(
+        product_reason(f.target, m, number(n), number(k), tile, xt.dtype.size, packed), yt.shape[:-2]
+    )
     sums: list[Value] = []
     if isinstance(k, int) and isinstance(n, int):
         steps = depth_block(f.target, number(m), tile[0], tile[1] * f.target.lanes, k, xt.dtype.size)

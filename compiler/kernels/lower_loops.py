@@ -248,7 +248,9 @@ class _MainLowering:
                 before, start, end = read if call is calls[0] else made
                 buffers = [self.values[v] for v in call.operands]
                 sizes = [b.idx(b.dim(d)) for d in call.dims]
-                b.call(call.kernel.name, *buffers, *sizes, b.idx(b.add(before, start)), b.idx(b.add(before, end)))
+                b.call(
+                    call.kernel.name, *buffers, *sizes, b.idx(b.add(before, start)), b.idx(b.add(before, end))
+                )
         self._note(calls)
 
     def _band_view(self, view: BandView, slot: Index, row: Index) -> None:

@@ -148,10 +148,13 @@ class _MatMulLowering:
         def block(first: Index, count: int) -> None:
             def tile(row: Index, height: int) -> None:
                 where = [*lead, row, column]
-                acc = b.read(self.sums, where, (height, width), axes, inside)
+                acc = b.splat(zero_row(b, width, self.dtype), (height, width))
                 ahead = self._block_ahead(b.sub(row, lo), height, column, width, first, count)
                 acc = self._tile(lead, row, height, column, width, inside, acc, ahead, first, count)
-                b.write(acc, self.sums, where, axes, inside)
+                # a sum of sums of blocks rounds less than one long sum
+                waiting = b.read(self.sums, where, (height, width), axes, inside)
+                add = arith.FLOAT["addf"] if self.dtype.is_float else arith.INTEGER["addi"]
+                b.write(b(add, waiting, acc), self.sums, where, axes, inside)
 
             cut(lo, hi, tile)
 

@@ -7,10 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..ir.core import Value
+from ..ir.types import VectorType
+from . import dialect_arith as arith
 from . import dialect_memory as mem
 from .build import Index, LoopBuilder
 
 UNROLL = 4
+#: products that are summed one after the other. Longer sums are sums of such ones, which round less: the error of
+#: 25 088 products falls to a tenth, and the accumulators wait in memory for as long as a step or two take
+LONGEST = 256
 
 
 @dataclass(frozen=True)
@@ -34,45 +39,88 @@ def accumulate(
 
     `left` gives the column of the left operand and `right` the row of weights at the given indices. `ahead` is
     called at the first of each group of unrolled steps. With `apart` both get the first of the unrolled steps and
-    the number among them as two indices.
+    the number among them as two indices. A long innermost sum of floats is a sum of shorter ones.
     """
 
-    def nest(level: int, at: list[Index], acc: Value) -> Value:
-        d = depths[level]
+    return _Sum(b, left, right, ahead, apart).nest(depths, [], acc)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """The arguments of `accumulate`."""
+
+    b: LoopBuilder
+    left: Callable[[Sequence[Index]], Value]
+    right: Callable[[Sequence[Index]], Value]
+    ahead: Callable[[Sequence[Index]], None] | None
+    apart: bool
+
+    def nest(self, depths: Sequence[Depth], at: list[Index], acc: Value) -> Value:
+        b, (d, *inner) = self.b, depths
         if d.count == 0:
             return acc
-        if level < len(depths) - 1:
-            if d.count == 1:
-                return nest(level + 1, [*at, 0], acc)
-            with b.loop(0, d.count, 1, [acc]) as loop:
-                loop.yielded = (nest(level + 1, [*at, loop.iv], loop.carried[0]),)
-            return loop.results[0]
-        step = min(d.unroll, d.count)
+        if not inner:
+            long = d.count > LONGEST and _is_float(acc)
+            return self.parts(d, at, acc) if long else self.steps(d, at, 0, acc)
+        if d.count == 1:
+            return self.nest(inner, [*at, 0], acc)
+        with b.loop(0, d.count, 1, [acc]) as loop:
+            loop.yielded = (self.nest(inner, [*at, loop.iv], loop.carried[0]),)
+        return loop.results[0]
+
+    def parts(self, d: Depth, at: list[Index], acc: Value) -> Value:
+        """A sum of sums."""
+        b, each = self.b, _part(d)
+        many = d.count // each * each
+        zero = b.splat(b.number(0.0, acc.type.dtype), acc.type.shape)  # type: ignore[attr-defined]
+
+        def part(first: Index, count: int, total: Value) -> Value:
+            return b(arith.FLOAT["addf"], total, self.steps(Depth(count, d.unroll), at, first, zero))
+
+        with b.loop(0, many, each, [acc]) as loop:
+            loop.yielded = (part(loop.iv, each, loop.carried[0]),)
+        total, rest = loop.results[0], d.count - many
+        return part(many, rest, total) if rest else total
+
+    def steps(self, d: Depth, at: list[Index], first: Index, acc: Value) -> Value:
+        """`d.count` steps from `first` on, unrolled."""
+        b, step = self.b, min(d.unroll, d.count)
         whole = d.count // step * step
         if whole > step:
             with b.loop(0, whole, step, [acc]) as loop:
-                value = loop.carried[0]
-                if ahead is not None:
-                    ahead([*at, loop.iv])
-                for u in range(step):
-                    value = product(at, loop.iv, u, value)
-                loop.yielded = (value,)
+                loop.yielded = (self.unrolled(at, b.add(first, loop.iv), step, loop.carried[0]),)
             acc = loop.results[0]
         elif whole:
-            if ahead is not None:
-                ahead([*at, 0])
-            for u in range(step):
-                acc = product(at, 0, u, acc)
+            acc = self.unrolled(at, first, step, acc)
         for k in range(whole, d.count):
-            acc = product(at, whole, k - whole, acc)
+            acc = self.product(at, b.add(first, whole), k - whole, acc)
         return acc
 
-    def product(at: list[Index], k: Index, u: int, acc: Value) -> Value:
-        where = [*at, k, u] if apart else [*at, b.add(k, u)]
-        weights = right(where)
-        return b(mem.OuterProduct, left(where), weights, acc)
+    def unrolled(self, at: list[Index], first: Index, step: int, acc: Value) -> Value:
+        if self.ahead is not None:
+            self.ahead([*at, first])
+        for u in range(step):
+            acc = self.product(at, first, u, acc)
+        return acc
 
-    return nest(0, [], acc)
+    def product(self, at: list[Index], k: Index, u: int, acc: Value) -> Value:
+        b = self.b
+        where = [*at, k, u] if self.apart else [*at, b.add(k, u)]
+        weights = self.right(where)
+        return b(mem.OuterProduct, self.left(where), weights, acc)
+
+
+def _is_float(v: Value) -> bool:
+    return isinstance(v.type, VectorType) and v.type.dtype.is_float
+
+
+def _part(d: Depth) -> int:
+    """How many steps of a long sum are taken at a time: all parts equal, where that is possible with not much shorter
+    ones."""
+    least = -(-d.count // LONGEST)
+    even = (p for p in range(least, 2 * least) if d.count % (p * d.unroll) == 0)
+    found = next(even, None)
+    return d.count // found if found else -(-d.count // (least * d.unroll)) * d.unroll
 
 
 def accumulate_dynamic(

@@ -268,7 +268,13 @@ class _Groups:
         self.w.weights(self.filters, first, self.chunk, column, width, self.u, self.own)
 
     def _group(
-        self, column: Index, width: int, lead: Sequence[Index], first: Index, count: Index, ready: bool = False
+        self,
+        column: Index,
+        width: int,
+        lead: Sequence[Index],
+        first: Index,
+        count: Index,
+        ready: bool = False,
     ) -> None:
         """A group of columns of `count` tiles from `first` on, whose windows are v[lead…]."""
         w, b, p, step = self.w, self.w.b, self.products, self.chunk

@@ -105,7 +105,15 @@ class Products:
         )  # fmt: skip
 
     def all_points(
-        self, part: Part, first: Index, count: int, u: Value, filters: Value, column: Index, width: int, more: bool
+        self,
+        part: Part,
+        first: Index,
+        count: int,
+        u: Value,
+        filters: Value,
+        column: Index,
+        width: int,
+        more: bool,
     ) -> None:
         """m[p] = v[:, p, first…] · u[p] for all points p, over `count` channels; with `more` added to what m holds.
         Meanwhile the filters [panels, C, taps, 32] are fetched that come next."""

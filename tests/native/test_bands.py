@@ -44,9 +44,13 @@ def network(
         return b(Add, y, constant(b, bias))
 
     def make(b: Builder, x: Value) -> tuple[Value, ...]:
-        padding: dict[str, Any] = {"padding": "SAME"} if pads is None else {"padding": "EXPLICIT", "pads": pads}
+        padding: dict[str, Any] = (
+            {"padding": "SAME"} if pads is None else {"padding": "EXPLICIT", "pads": pads}
+        )
         y = b(Relu6, step(b, x, weights(1, 1, c, wide), strides=(1, 1)))
-        z = b(Relu6, step(b, y, weights(taps, taps, 1, wide), strides=(stride, stride), groups=wide, **padding))
+        z = b(
+            Relu6, step(b, y, weights(taps, taps, 1, wide), strides=(stride, stride), groups=wide, **padding)
+        )
         if narrow:
             z = step(b, z, weights(1, 1, wide, o), strides=(1, 1))
         if residual:

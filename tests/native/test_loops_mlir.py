@@ -81,6 +81,12 @@ def _conv(b: Any, x: Any) -> Any:
     return b(Relu, b(Add, y, constant(b, rng.normal(size=20).astype(np.float32))))
 
 
+def _few_channels(b: Any, x: Any) -> Any:
+    rng = np.random.default_rng(0)
+    y = b(Conv2D, x, constant(b, rng.normal(size=(3, 3, 9, 1)).astype(np.float32)))
+    return b(Relu, b(Add, y, constant(b, rng.normal(size=1).astype(np.float32))))
+
+
 def _pointwise(b: Any, x: Any, y: Any) -> Any:
     return b(Mul, b(Add, x, y), b(Relu, x))
 
@@ -92,6 +98,7 @@ def _transpose(b: Any, x: Any) -> Any:
 #: a graph, the types of its inputs, and the units of its kernel for n = 2
 NETS: dict[str, Any] = {
     "conv2d": (_conv, [tensor(n, 9, 8, 4)], 2 * 4),  # image x blocks of two rows
+    "conv_dot": (_few_channels, [tensor(n, 5, 20, 9)], 2 * 3),  # rows
     "pointwise": (_pointwise, [tensor(n, 37), tensor(37)], 2),  # rows
     "transpose": (_transpose, [tensor(n, 21, 37)], 2),  # images
 }

@@ -111,7 +111,8 @@ def test_a_number_in_front_goes_into_the_weights(run_pass) -> None:
     outcome = run_pass(
         "fold-batch-norm",
         """func.func @main(%x: tensor<2x5x5x1xf32>) -> (tensor<2x5x5x2xf32>) {
-          %w = graph.constant() {value = dense<[[[[1.0, 2.0]], [[0.5, -1.0]]]]> : tensor<1x2x1x2xf32>} : tensor<1x2x1x2xf32>
+          %w = graph.constant() {value = dense<[[[[1.0, 2.0]], [[0.5, -1.0]]]]> : tensor<1x2x1x2xf32>}
+            : tensor<1x2x1x2xf32>
           %s = graph.constant() {value = dense<0.25> : tensor<f32>} : tensor<f32>
           %z = graph.constant() {value = dense<0.0> : tensor<f32>} : tensor<f32>
           %a = graph.mul(%x, %s) : tensor<2x5x5x1xf32>
