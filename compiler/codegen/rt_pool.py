@@ -17,20 +17,25 @@ MAX_WORKERS = 63
 TEAMS = 32
 
 # the pool
-PID, WORKERS, LOCK, EPOCH, ENTRY = 0, 4, 8, 16, 24
+PID, WORKERS, LOCK, EPOCH, ENTRY, ALONE_UNTIL = 0, 4, 8, 16, 24, 32
 # a team's share of each slot begins a cache line of its own: next task, end
 SHARES_AT, SHARE_SIZE = 192, 64
 TEAM_AT, TEAM_SIZE = 256, SHARES_AT + (MAX_WORKERS + 1) * SHARE_SIZE
 WORKER_AT, WORKER_SIZE = TEAM_AT + TEAMS * TEAM_SIZE, 64
 POOL_BYTES = WORKER_AT + MAX_WORKERS * WORKER_SIZE
 # a team
-OWNER, REGION, BODY, FRAME, MEMBERS, MEMBER_AT = 0, 8, 16, 24, 40, 128
+OWNER, REGION, BODY, FRAME, MEMBERS, PROCESSOR, MEMBER_AT = 0, 8, 16, 24, 40, 48, 128
 # a worker; its mail is a team's number counted from 1, and above SLOT_BIT its slot
 SLOT_BIT = 16
 MAIL, ASLEEP, SEEN = 0, 4, 8
 
 CLOSED = 1 << 31
 SPIN_ROUNDS = 20000
+#: ticks of the cycle counter, about 0.2 and 25 milliseconds: a worker that keeps a caller waiting so much longer than
+#: the caller's own tasks took has lost its processor; then all work alone for a while
+GRACE, BACKOFF = 1 << 19, 1 << 26
+#: nanoseconds for which a caller then sleeps at a time: the worker may have its processor
+NAP = 50_000
 FUTEX, FUTEX_WAIT, FUTEX_WAKE = 202, 128, 129
 RTLD_LAZY, RTLD_NOLOAD, RTLD_NODELETE = 1, 4, 0x1000
 POOL = V("ptr", "@nw_pool_v2")
@@ -50,6 +55,7 @@ def declare_pool(m: NativeModule) -> list[str]:
 
 def add_pool(m: NativeModule) -> None:
     """`nw.parallel`, `nw.team_take`, `nw.team_release` and what they need."""
+    m.lines.append("declare i64 @llvm.readcyclecounter()")
     _run_tasks(m)
     _worker(m)
     _stay(m)
@@ -96,6 +102,7 @@ def _worker(m: NativeModule) -> None:
             number = f.op("and", mail, (1 << SLOT_BIT) - 1)
             team = f.item(f.at(POOL, TEAM_AT), TEAM_SIZE, f.op("sub", number, 1))
             word = f.at(team, REGION)
+            _make_way(f, team, spins)
             seen = f.atomic_load("i64", word)
             epoch = f.op("lshr", seen, 32)
             closed = f.op("and", seen, CLOSED)
@@ -117,12 +124,23 @@ def _worker(m: NativeModule) -> None:
             with f.when(f.cmp("sgt", n, SPIN_ROUNDS)):
                 asleep = f.at(worker, ASLEEP)
                 f.atomic_store(i32(1), asleep)
-                # look again: a caller that saw us awake will not wake us
-                with f.when(f.cmp("eq", f.atomic_load("i32", f.at(worker, MAIL)), 0)):
-                    f.call("syscall", i64(FUTEX), asleep, i32(FUTEX_WAIT), i32(1), NULL)
+                # a caller that saw us awake just now does not wake us, does the region alone, and wakes us for the next
+                f.call("syscall", i64(FUTEX), asleep, i32(FUTEX_WAIT), i32(1), NULL)
                 f.atomic_store(i32(0), asleep)
                 f.store(i32(0), spins)
     f.finish()
+
+
+def _make_way(f: Function, team: V, spins: V) -> None:
+    """A worker on its caller's own processor, because another process has the rest, is in its way: it goes to sleep,
+    and the caller works alone for a while."""
+    often = f.op("and", f.load("i32", spins), 63)
+    with f.when(f.cmp("eq", often, 0)):
+        here = f.call("sched_getcpu")
+        with f.when(f.cmp("eq", here, f.atomic_load("i32", f.at(team, PROCESSOR)))):
+            now = f.call("i64 llvm.readcyclecounter")
+            f.atomic_store(f.op("add", now, BACKOFF), f.at(POOL, ALONE_UNTIL))
+            f.store(i32(SPIN_ROUNDS), spins)
 
 
 def _add_worker(m: NativeModule) -> None:
@@ -223,11 +241,14 @@ def _parallel(m: NativeModule) -> None:
         m, "nw.parallel", "void", [("ptr", "body"), ("ptr", "frame"), ("i64", "count"), ("ptr", "team")]
     )
     body, frame, count, team = (f[n] for n in ("body", "frame", "count", "team"))
-    alone = f.op("or", f.cmp("eq", team, 0), f.cmp("sle", count, 1))
+    begin = f.call("i64 llvm.readcyclecounter")
+    slow = f.cmp("slt", begin, f.atomic_load("i64", f.at(POOL, ALONE_UNTIL)))
+    alone = f.op("or", f.op("or", f.cmp("eq", team, 0), f.cmp("sle", count, 1)), slow)
     with f.when(alone):
         with f.each(count) as i:
             f.call_pointer(body, frame, i, i64(0))
         f.ret()
+    f.atomic_store(f.call("sched_getcpu"), f.at(team, PROCESSOR))
     f.store(body, team, BODY)
     f.store(frame, team, FRAME)
     members = f.load("i32", team, MEMBERS)
@@ -250,6 +271,8 @@ def _parallel(m: NativeModule) -> None:
             f.call("syscall", i64(FUTEX), asleep, i32(FUTEX_WAKE), i32(1))
     f.call("void nw.run_tasks", team, i32(0))
     f.atomic("or", word, i64(CLOSED))
+    done = f.call("i64 llvm.readcyclecounter")
+    patience = f.op("add", f.op("sub", done, begin), GRACE)
     rounds = f.var("i32", 0)
     with f.loop():
         inside = f.op("and", f.atomic_load("i64", word), CLOSED - 1)
@@ -257,7 +280,12 @@ def _parallel(m: NativeModule) -> None:
         f.pause()
         n = f.op("add", f.load("i32", rounds), 1)
         f.store(n, rounds)
-        # a worker inside may have lost its processor
-        with f.when(f.cmp("eq", f.op("and", n, 4095), 0)):
-            f.call("sched_yield")
+        with f.when(f.cmp("eq", f.op("and", n, 63), 0)):
+            now = f.call("i64 llvm.readcyclecounter")
+            with f.when(f.cmp("sgt", f.op("sub", now, done), patience)):
+                f.atomic_store(f.op("add", now, BACKOFF), f.at(POOL, ALONE_UNTIL))
+                nap = f.var("ptr", size=16)
+                f.store(i64(0), nap)
+                f.store(i64(NAP), nap, 8)
+                f.call("nanosleep", nap, NULL)
     f.finish()
