@@ -9,7 +9,7 @@ from ..ops.builtin import FuncOp
 from ..target import Target
 from .border import stretch
 from .build import Index
-from .dialect_kern import Kernel
+from .dialect_kern import Kernel, as_dims
 from .family import KernelBuilder, lowers
 
 
@@ -36,8 +36,8 @@ class _FrameLowering:
     def __init__(self, kernel: Kernel, target: Target) -> None:
         b = self.b = KernelBuilder(kernel)
         self.y: MemRefType = kernel.outputs[0]
-        self.low: tuple[Dim, ...] = tuple(kernel.params["low"])
-        self.inner: tuple[Dim, ...] = tuple(kernel.params["inner"])
+        self.low: tuple[Dim, ...] = as_dims(kernel.params["low"])
+        self.inner: tuple[Dim, ...] = as_dims(kernel.params["inner"])
         self.width = 2 * target.lanes
         self.axis = row_axis(self.y, self.inner)
         rest = product(self.y.shape[self.axis + 1 :])

@@ -20,7 +20,7 @@ from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_memory as mem
 from .build import Index
-from .dialect_kern import Kernel
+from .dialect_kern import Kernel, as_dims
 from .family import KernelBuilder, lowers
 from .pool import largest, lowest_row
 from .tiles import UNROLL
@@ -39,7 +39,7 @@ class _Winograd:
         self.size = (self.rows.size, self.columns.size)
         self.points = self.size[0] * self.size[1]
         self.dtype: DType = kernel.inputs[0].dtype
-        self.grid = tuple(p["grid"])  # images, rows and columns of tiles
+        self.grid = as_dims(p["grid"])  # images, rows and columns of tiles
         #: the window of a maximum over results, by which both sides of a tile can be divided
         self.pool: tuple[int, int] = tuple(p.get("pool", (1, 1)))
         self.tiles = int(self.grid[1] * self.grid[2])  # of an image

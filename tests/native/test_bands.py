@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 from netwright.compiler.cost import choose
+from netwright.compiler.driver import compile_module
 from netwright.compiler.ir.core import Builder, Op, Value
 from netwright.compiler.ops.activation import Relu6
 from netwright.compiler.ops.conv import Conv2D
 from netwright.compiler.ops.elementwise import Add
+from netwright.compiler.options import CompileOptions
 from netwright.compiler.target import Target
+from netwright.frontends.load import load_model
+from netwright.runtime import load
 
 from ..helpers import build, check, constant, graph, n, tensor
 
@@ -92,6 +96,19 @@ def test_an_image_with_other_users_is_made_whole(band: int, tmp_path: Path) -> N
     module = network((20, 30), 16, 48, 24, 3, 1, None, twice=True)
     assert not has_bands(module.clone({}), tmp_path)
     check(module, tmp_path, sizes=[{"n": 2}])
+
+
+@pytest.mark.parametrize("band", [4], indirect=True)
+def test_the_dump_before_the_loops_compiles_to_the_same(band: int, tmp_path: Path) -> None:
+    module = network(**CASES[0])
+    build(module, tmp_path, dump_ir=str(tmp_path / "dumps"))
+    dumped = next((tmp_path / "dumps").glob("*plan-memory.mlir"))
+    again = load_model(str(dumped))
+    assert "kern.bands" in dumped.read_text()
+    result = compile_module(again, tmp_path / "again.so", CompileOptions(pipeline="loops(lower-loops)"))
+    x = np.random.default_rng(1).normal(size=(3, *CASES[0]["size"], 16)).astype(np.float32)
+    first = next(tmp_path.glob("m*.so"))
+    np.testing.assert_array_equal(load(result.path)(x), load(first)(x))
 
 
 def test_bands_pay_for_large_images_alone() -> None:
