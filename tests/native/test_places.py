@@ -27,7 +27,7 @@ from netwright.compiler.ops.shape import Concat, Pad, Reshape, Slice, Transpose
 from netwright.runtime import Model
 from netwright.runtime.spec import DType, boolean, f64, i32, u8
 
-from ..helpers import check, constant, graph, n, tensor
+from ..helpers import check, constant, graph, many_registers, n, tensor
 
 SIZES = ({"n": 1}, {"n": 7})
 COUNT = int(os.environ.get("NETWRIGHT_RANDOM_PLACES", "40"))
@@ -113,8 +113,9 @@ def test_inception_block(size: int, tmp_path: Path) -> None:
         return net.unit(second, 8, 1)
 
     found = run(make, image(size, size, 5), folder=tmp_path)
-    assert not found["copy"] and not found["border"]
-    assert found["frame"] == 3
+    assert not found["copy"]
+    if many_registers():
+        assert not found["border"] and found["frame"] == 3
 
 
 def test_a_chain_of_convolutions(tmp_path: Path) -> None:
@@ -235,7 +236,8 @@ def test_nested_and_repeated(tmp_path: Path) -> None:
         return net.unit(again, 6), last, net.unit(net.concat(net.unit(x, 3, 1), net.unit(x, 4)), 8)
 
     found = run(make, image(6, 7, 8), folder=tmp_path)
-    assert found["copy"] == 1  # the second time of the operand that stands there twice
+    if many_registers():
+        assert found["copy"] == 1  # the second time of the operand that stands there twice
 
 
 @pytest.mark.parametrize("value", [0.0, -1.5, float("inf")])

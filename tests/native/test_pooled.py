@@ -18,7 +18,7 @@ from netwright.compiler.ops.elementwise import Add
 from netwright.compiler.ops.pool import AvgPool2D, MaxPool2D
 from netwright.compiler.ops.shape import Concat
 
-from ..helpers import build, check, constant, graph, n, tensor
+from ..helpers import build, check, constant, graph, many_registers, n, tensor
 
 Step = Callable[[Builder, Value], Value]
 BATCHES = [{"n": k} for k in (0, 1, 7)]
@@ -91,10 +91,12 @@ def test_batches_known_when_compiled(tmp_path: Path, batch: int) -> None:
 def test_many_weights(tmp_path: Path) -> None:
     """Stages of their own, and filters that are transformed on the way."""
     module = network(14, 15, 256, 256, batch=1)
-    assert "winograd_output" in families(module.clone({}), tmp_path)
+    made = families(module.clone({}), tmp_path)
+    assert "winograd_output" in made or not many_registers()
     check(module, tmp_path, sizes=[{}])
     module = network(8, 7, 512, 384, batch=1)
-    assert "winograd" in families(module.clone({}), tmp_path)
+    made = families(module.clone({}), tmp_path)
+    assert "winograd" in made or not many_registers()
     check(module, tmp_path, sizes=[{}])
 
 
