@@ -42,7 +42,7 @@ class _Winograd:
         self.grid = as_dims(p["grid"])  # images, rows and columns of tiles
         #: the window of a maximum over results, by which both sides of a tile can be divided
         self.pool: tuple[int, int] = tuple(p.get("pool", (1, 1)))
-        self.tiles = int(self.grid[1] * self.grid[2])  # of an image
+        self.tiles = int(product(self.grid[1:]))  # type: ignore[arg-type]  # of an image
         self.combiner = Combiner(self.b, self.dtype, self.lanes)
 
     def position(self, tile: Index) -> tuple[Index, Index, Index]:
