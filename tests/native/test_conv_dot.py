@@ -14,7 +14,7 @@ from netwright.compiler.ops.shape import Concat
 from netwright.compiler.target import TARGETS as ALL_TARGETS
 from netwright.runtime.spec import f32, f64, i32, u8
 
-from ..helpers import check, constant, graph, n, tensor
+from ..helpers import check, constant, graph, many_registers, n, tensor
 
 TARGETS = ["native", "x86-64-v3", "x86-64"]
 h, w = Sym.symbol("h"), Sym.symbol("w")
@@ -138,7 +138,7 @@ def test_other_dtypes(tmp_path: Path, o: int, to: Any) -> None:
     model = check(
         graph(net, [tensor(n, 6, 19, 24, dtype=f64)]), tmp_path, BATCHES, 1e-13 if to is f64 else 1e-5
     )
-    assert _uses(model)
+    assert _uses(model) or not many_registers()
 
 
 @pytest.mark.parametrize("target", TARGETS)

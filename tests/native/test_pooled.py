@@ -79,7 +79,8 @@ def test_winograd(tmp_path: Path, size: tuple[int, int, int, int], taps: int) ->
 @pytest.mark.parametrize("taps", [2, 3, 5])
 def test_direct(tmp_path: Path, size: tuple[int, int, int, int], taps: int) -> None:
     model = check(network(*size, taps=taps), tmp_path, sizes=BATCHES)
-    assert {c["family"] for c in model.manifest["calls"]} <= {"conv2d", "border"}
+    if many_registers():
+        assert {c["family"] for c in model.manifest["calls"]} <= {"conv2d", "border"}
 
 
 @pytest.mark.parametrize("batch", [1, 7])
