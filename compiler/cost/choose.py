@@ -68,9 +68,11 @@ def choose_conv(
     """The cut with the fewest cycles; of equal ones the one with most units. With `pool` tiles consist of whole
     windows of a maximum, of which alone one number is stored."""
     tile = target.tile(columns, channels * strides[1] * 4)
-    if pool == (1, 1) and math.prod(kernel) * channels <= SHORT_SUM and columns >= 4 * target.lanes:
-        tile = target.tile(columns, CROWDED)
     h, w = out[1], out[2]
+    far = isinstance(h, int) and isinstance(w, int) and 4 * h * w * columns > target.l2 // 2
+    short = math.prod(kernel) * channels <= SHORT_SUM and columns >= 4 * target.lanes
+    if pool == (1, 1) and far and short:
+        tile = target.tile(columns, CROWDED)
     if not isinstance(h, int) or not isinstance(w, int):
         return ConvChoice(target.short_tile(columns), False, 1, 8, "rows", "image size known at run time")
     options = [

@@ -22,7 +22,7 @@ from .ahead import Ahead, fetch_next, flat
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, packed_row, zero_row
-from .tiles import UNROLL, Depth, accumulate, accumulate_dynamic
+from .tiles import LONGEST, UNROLL, Depth, accumulate, accumulate_dynamic
 
 
 @lowers("matmul")
@@ -229,7 +229,9 @@ class _MatMulLowering:
 
         if not isinstance(depth, int):
             return accumulate_dynamic(b, acc, b.dim(depth), left, right)
-        return accumulate(b, acc, [Depth(depth, UNROLL)], left, right, ahead)
+        # a single row is over so fast that to put sums away shows
+        longest = 4 * LONGEST if height == 1 else LONGEST
+        return accumulate(b, acc, [Depth(depth, UNROLL)], left, right, ahead, longest=longest)
 
     def _ahead(self, row: Index, height: int, column: Index, width: int) -> Ahead:
         """What a tile does for the panels that come next; of unknown rows the first few tiles do it."""

@@ -34,6 +34,7 @@ def accumulate(
     right: Callable[[Sequence[Index]], Value],
     ahead: Callable[[Sequence[Index]], None] | None = None,
     apart: bool = False,
+    longest: int = LONGEST,
 ) -> Value:
     """acc + Σ left(k) ⊗ right(k) over the nest of `depths`; the innermost is unrolled.
 
@@ -42,7 +43,7 @@ def accumulate(
     the number among them as two indices. A long innermost sum of floats is a sum of shorter ones.
     """
 
-    return _Sum(b, left, right, ahead, apart).nest(depths, [], acc)
+    return _Sum(b, left, right, ahead, apart, longest).nest(depths, [], acc)
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,14 @@ class _Sum:
     right: Callable[[Sequence[Index]], Value]
     ahead: Callable[[Sequence[Index]], None] | None
     apart: bool
+    longest: int
 
     def nest(self, depths: Sequence[Depth], at: list[Index], acc: Value) -> Value:
         b, (d, *inner) = self.b, depths
         if d.count == 0:
             return acc
         if not inner:
-            long = d.count > LONGEST and _is_float(acc)
+            long = d.count > self.longest and _is_float(acc)
             return self.parts(d, at, acc) if long else self.steps(d, at, 0, acc)
         if d.count == 1:
             return self.nest(inner, [*at, 0], acc)
@@ -70,7 +72,7 @@ class _Sum:
 
     def parts(self, d: Depth, at: list[Index], acc: Value) -> Value:
         """A sum of sums."""
-        b, each = self.b, _part(d)
+        b, each = self.b, _part(d, self.longest)
         many = d.count // each * each
         zero = b.splat(b.number(0.0, acc.type.dtype), acc.type.shape)  # type: ignore[attr-defined]
 
@@ -114,10 +116,10 @@ def _is_float(v: Value) -> bool:
     return isinstance(v.type, VectorType) and v.type.dtype.is_float
 
 
-def _part(d: Depth) -> int:
+def _part(d: Depth, longest: int) -> int:
     """How many steps of a long sum are taken at a time: all parts equal, where that is possible with not much shorter
     ones."""
-    least = -(-d.count // LONGEST)
+    least = -(-d.count // longest)
     even = (p for p in range(least, 2 * least) if d.count % (p * d.unroll) == 0)
     found = next(even, None)
     return d.count // found if found else -(-d.count // (least * d.unroll)) * d.unroll
