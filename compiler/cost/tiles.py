@@ -8,6 +8,8 @@ from ..target import Target
 
 PANEL = 32
 """Columns of a panel of packed weights, on every target."""
+UNROLL = 4
+"""Steps of a product that are written out one after the other."""
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,7 @@ from ..ir.dims import Dim
 from ..target import Target
 from .accuracy import LAW, error_bound
 from .reasons import Why, cycles_text, reason_text, times
-from .tiles import PANEL, split_rows, tile_cycles
-
-#: channels of an unrolled step of a product
-UNROLL = 4
+from .tiles import PANEL, UNROLL, split_rows, tile_cycles
 
 
 def _points(*sizes: Fraction | int) -> tuple[Fraction, ...]:

@@ -1,19 +1,20 @@
 """Fetching into the second-level cache what comes next, while a tile is computed.
 
-Weights are used once in a call of a model, and come from memory that lies far away: a core that only waits for
-them gets 10 to 20 GB/s, a third to a half of what asking early gives. So the tiles of one group of panels
-share the work of asking for the next group, which stands behind it.
+Weights are used once in a call of a model, and come from memory that lies far away. Transformed filters of 7x7x512
+convolutions, 100 MB in all, came at 9 GB/s to products that waited for them, and at 17 where they were asked for early
+(a stream that does nothing else: 24). So the tiles of one group of panels share the work of asking for the next
+group, which stands behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..cost.tiles import UNROLL
 from ..ir.core import Value
 from ..ir.dims import product
 from . import dialect_memory as mem
 from .build import Index, LoopBuilder
-from .tiles import UNROLL
 
 #: what a tile does at each unrolled step; None for nothing
 Ahead = Callable[[Sequence[Index]], None] | None

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..cost.tiles import PANEL, RowTiles, split_columns, split_rows
+from ..cost.tiles import PANEL, UNROLL, RowTiles, split_columns, split_rows
 from ..ir.core import Value
 from ..ir.dims import Dim, product
 from ..ir.types import MemRefType
@@ -28,7 +28,7 @@ from .dialect_arith import SelectOp
 from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, packed_row, zero_row
 from .pool import largest, lowest_row
-from .tiles import UNROLL, Depth, accumulate
+from .tiles import Depth, accumulate
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cost.tiles import UNROLL
 from ..cost.winograd import WinogradChoice, transformed
 from ..ir.attributes import Array
 from ..ir.core import Value
@@ -19,8 +20,8 @@ from ..ops.pool import MaxPool2D
 from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .family import pack_panels
+from .form_border import number
 from .former import Former, Group
-from .tiles import UNROLL
 from .winograd_product import block_size
 
 
@@ -111,11 +112,6 @@ def winograd_call(
         {**final, "block": choice.block, "chunk": choice.chunk, "slot": True},
         group=group, unit_cost=(work * number(count) / number(units), 0),
     )  # fmt: skip
-
-
-def number(d: Dim, default: int = 64) -> int:
-    """A size for estimates."""
-    return d if isinstance(d, int) else default
 
 
 def _filters(w: Array) -> Array:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..cost.tiles import PANEL, split_columns, split_rows
+from ..cost.tiles import PANEL, UNROLL, split_columns, split_rows
 from ..ir.core import Value
 from ..ops.builtin import FuncOp
 from ..target import Target
@@ -22,7 +22,7 @@ from .ahead import Ahead, fetch_next, flat
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, packed_row, zero_row
-from .tiles import LONGEST, UNROLL, Depth, accumulate, accumulate_dynamic
+from .tiles import LONGEST, Depth, accumulate, accumulate_dynamic
 
 
 @lowers("matmul")

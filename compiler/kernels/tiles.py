@@ -12,7 +12,6 @@ from . import dialect_arith as arith
 from . import dialect_memory as mem
 from .build import Index, LoopBuilder
 
-UNROLL = 4
 #: products that are summed one after the other. Longer sums are sums of such ones, which round less: the error of
 #: 25 088 products falls to a tenth, and the accumulators wait in memory for as long as a step or two take
 LONGEST = 256

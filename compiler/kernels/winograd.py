@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...runtime.spec import DType
-from ..cost.tiles import PANEL
+from ..cost.tiles import PANEL, UNROLL
 from ..cost.winograd import transform
 from ..ir.core import Value
 from ..ir.dims import product
@@ -23,7 +23,6 @@ from .build import Index
 from .dialect_kern import Kernel, as_dims
 from .family import KernelBuilder, lowers
 from .pool import largest, lowest_row
-from .tiles import UNROLL
 from .winograd_product import Part, Products
 from .winograd_transforms import Combiner
 

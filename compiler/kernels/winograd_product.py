@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ...runtime.spec import DType
-from ..cost.tiles import PANEL, split_columns, split_rows
+from ..cost.tiles import PANEL, UNROLL, split_columns, split_rows
 from ..ir.core import Value
 from ..target import Target
 from . import dialect_arith as arith
@@ -15,7 +15,7 @@ from .ahead import Ahead, fetch_next, flat, share_of
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, zero_row
-from .tiles import UNROLL, Depth, accumulate
+from .tiles import Depth, accumulate
 
 #: channels of a sum without a pause
 LONGEST = 64

@@ -8,9 +8,10 @@ from typing import Any
 
 from ...compiler.ir.dims import Dim, parse_dim, substitute, symbols_of
 from ...runtime import Model
-from ...runtime.errors import ArtifactError, ExecutionError
+from ...runtime.errors import ExecutionError
 from ...runtime.profile import Recorder, RunRecord
 from .arrays import Array
+from .calls import calls_of
 
 _FACTS = ("kernel", "family", "algorithm", "layer", "flops", "bytes")
 #: a run that calls more kernels than this is not recorded
@@ -48,15 +49,7 @@ class Work:
 def work_of(model: Model, arrays: Sequence[Array]) -> Work:
     """The work of the first function on inputs of these sizes."""
     manifest = model.manifest
-    calls: Any = manifest.get("calls")
-    fits = isinstance(calls, list) and all(
-        isinstance(c, dict) and all(isinstance(c.get(f), str) for f in _FACTS) for c in calls
-    )
-    if not fits:
-        raise ArtifactError(
-            f"expected a list of kernel calls in the manifest of {model.path!r}, received "
-            f"{'a damaged one' if 'calls' in manifest else 'none'}: compile the model again"
-        )
+    calls = calls_of(model.path, manifest, _FACTS)
     function = manifest["functions"][0]
     sizes = _sizes(function["inputs"], arrays)
     rows = [

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...compiler.ir.dims import Dim, parse_dim, substitute, symbols_of
 from ...runtime.errors import ArtifactError, Error
+from .calls import calls_of
 from .tables import layer_texts, table, width_of_output
 
 #: what a row of the manifest's `calls` must say
@@ -18,7 +19,7 @@ _USUAL = 64
 def kernel_lines(path: str, manifest: Mapping[str, Any]) -> list[str]:
     """For each call of a kernel, in the order of calls, its numbers and layer, and below why it is as it is. Cycles
     are those that choices were made by; where there was no choice they follow from operations and bytes."""
-    calls = _calls(path, manifest)
+    calls = calls_of(path, manifest, _FACTS)
     images = _images(manifest)
     try:
         cycles = [_value(c["cycles"], images) for c in calls]
@@ -40,19 +41,6 @@ def kernel_lines(path: str, manifest: Mapping[str, Any]) -> list[str]:
         if c["why"]:
             out.append(f"          {_plain(c['why'])}")
     return out
-
-
-def _calls(path: str, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    calls: Any = manifest.get("calls")
-    good = isinstance(calls, list) and all(
-        isinstance(c, dict) and all(isinstance(c.get(f), str) for f in _FACTS) for c in calls
-    )
-    if not good:
-        raise ArtifactError(
-            f"expected a list of kernel calls with reasons in the manifest of {path!r}, received "
-            f"{'another one' if 'calls' in manifest else 'none'}: compile the model again"
-        )
-    return calls
 
 
 def _plain(text: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ...compiler.ir.core import Op
 from ...compiler.ir.passes import BaseObserver, Pass
+from .tables import fancy
 
 _CLEAR = "\r\x1b[K"
 _TICK = 0.2  # seconds
@@ -20,8 +21,7 @@ class Progress(BaseObserver):
     nothing; nothing where no terminal shows it, and nothing where `quiet`."""
 
     def __init__(self, quiet: bool = False) -> None:
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        self.shown = sys.stderr.isatty() and not plain and not quiet
+        self.shown = fancy(sys.stderr) and not quiet
         self._begin = time.perf_counter()
         self._step = ""
         self._passes = 0
