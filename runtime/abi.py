@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ctypes
 
-ABI_VERSION = 3
+ABI_VERSION = 4
 
 #: statuses that functions return; the names are also `ExecutionError.status`
 STATUSES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from .abi import ABI_VERSION, ERROR_BYTES, STATUSES, Tensor
@@ -29,6 +30,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "nw_session_create": (_I32, [_I32, ctypes.POINTER(_P), *_ERR]),
     "nw_session_destroy": (None, [_P]),
     "nw_state_create": (_I32, [ctypes.POINTER(_P), *_ERR]),
+    "nw_state_attach": (_I32, [ctypes.POINTER(_P), _P, _I32, *_ERR]),
     "nw_state_destroy": (None, [_P]),
     "nw_state_copy": (_I32, [_P, _P, *_ERR]),
     "nw_state_get": (_I32, [_P, ctypes.c_char_p, _TENSORS, *_ERR]),
@@ -111,4 +113,11 @@ class Library:
     def create_state(self) -> int:
         handle = _P()
         self.call("nw_state_create", ctypes.byref(handle))
+        return int(handle.value or 0)
+
+    def attach_state(self, places: Sequence[int]) -> int:
+        """A state whose variables lie at these addresses, which must be aligned to 64 bytes and outlive it."""
+        handle = _P()
+        table = (_P * max(len(places), 1))(*places)
+        self.call("nw_state_attach", ctypes.byref(handle), table, len(places))
         return int(handle.value or 0)

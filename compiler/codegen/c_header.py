@@ -45,6 +45,9 @@ int32_t nw_session_create(int32_t threads, nw_session **session, char *err, size
 void nw_session_destroy(nw_session *session);
 
 int32_t nw_state_create(nw_state **state, char *err, size_t cap);
+/* A state over the caller's memory: memory[i], aligned to 64 bytes, holds the i-th of the n variables, and must
+   outlive the state. Several states, of several libraries, may share it while no call writes it. */
+int32_t nw_state_attach(nw_state **state, void *const *memory, int32_t n, char *err, size_t cap);
 void nw_state_destroy(nw_state *state);
 int32_t nw_state_copy(nw_state *target, const nw_state *source, char *err, size_t cap);
 int32_t nw_state_get(nw_state *state, const char *name, nw_tensor *tensor, char *err, size_t cap);

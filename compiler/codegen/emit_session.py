@@ -49,6 +49,11 @@ class SessionEmitter(ParallelEmitter):
         block = self.emit(f"call ptr @nw.reserve(ptr {row}, i64 {self.operand(op.operands[0])})")
         self.values[op.result] = Mem(block, op.result.type)  # type: ignore[arg-type]
 
+    def session_place(self, op: Op) -> None:
+        table = self.base(self.memory(op.operands[0]))
+        slot = self.pure(f"getelementptr i8, ptr {table}, i64 {8 * op.attributes['number']}")
+        self.values[op.result] = Mem(self.emit(f"load ptr, ptr {slot}"), op.result.type)  # type: ignore[arg-type]
+
     def session_is_null(self, op: Op) -> None:
         self.values[op.result] = self.emit(f"icmp eq ptr {self.base(self.memory(op.operands[0]))}, null")
 

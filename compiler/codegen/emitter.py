@@ -58,6 +58,7 @@ HANDLERS: dict[str, Any] = {
     "session.reserve": SessionEmitter.session_reserve,
     "session.is_null": SessionEmitter.session_is_null,
     "session.keep": SessionEmitter.session_keep,
+    "session.place": SessionEmitter.session_place,
     "session.mark": SessionEmitter.session_mark,
 }
 

@@ -21,7 +21,7 @@ from .native import NULL, Function, NativeModule, V, i32, i64
 from .rt_check import add_checks
 from .rt_own import Own
 from .rt_result import add_results
-from .rt_session import ARENA, BUSY, CAPACITY, DATA, THREADS, USERS, WEIGHTS, fail
+from .rt_session import ARENA, BUSY, CAPACITY, PLACES, THREADS, USERS, WEIGHTS, fail
 from .rt_tables import (
     F_ENTRY,
     F_NAME,
@@ -164,11 +164,11 @@ def _run(m: NativeModule, table: V, sizes: tuple[int, int], variables: int, own:
     word = f.var("i32", -1)
     threads = f.load("i32", session, THREADS)
     team = f.call("ptr nw.team_take", f.op("sub", threads, 1))
-    data = f.load("ptr", state, DATA) if variables else NULL
+    places = f.load("ptr", state, PLACES) if variables else NULL
     floats = f.flush_denormals()
     f.call_pointer(
         f.load("ptr", row, F_ENTRY), f["in"], f["out"], word, f.load("ptr", session, ARENA),
-        f.load("ptr", session, WEIGHTS), data, symbols, f.convert(threads, "i64"), team,
+        f.load("ptr", session, WEIGHTS), places, symbols, f.convert(threads, "i64"), team,
         own.tables(f, session),
     )  # fmt: skip
     f.restore_floats(floats)

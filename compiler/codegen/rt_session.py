@@ -25,8 +25,8 @@ from .rt_tables import (
 BUSY, THREADS, ARENA, CAPACITY, LOG, WEIGHTS = 0, 4, 8, 16, 24, 32
 #: weights of so many bytes may stay in a core's caches from one call to the next
 _KEPT = (1 << 19, 4 << 20)
-# a state: readers, or -1 for one writer
-USERS, DATA, STATE_SIZE = 0, 8, 64
+# a state: readers, or -1 for one writer; the table of the variables' memory
+USERS, PLACES, STATE_SIZE = 0, 8, 64
 
 _ERROR = [("ptr", "err"), ("i64", "cap")]
 
@@ -194,29 +194,40 @@ def _session(m: NativeModule, target: Target, own: Own, weights: int) -> None:
 
 
 def _state(m: NativeModule, table: V, count: int, size: int) -> None:
+    """A state's table says where each variable lies: behind the table, or where the caller of nw_state_attach
+    has it."""
     f = Function(m, "nw_state_create", "i32", [("ptr", "state"), *_ERROR], True)
     with f.when(f.cmp("eq", f["state"], 0)):
         fail(f, "NULL", "nw_state_create needs a place for the state")
-    state = _allocate(f, STATE_SIZE, "no memory for a state of %ld bytes")
-    data = _allocate(f, max(size, 64), "no memory for a state of %ld bytes")
-    f.store(i64(0), state, USERS)
-    f.store(data, state, DATA)
+    head = -(-8 * count // 64) * 64
+    state, places = _new_state(f, head + size)
     weights = f.call("ptr nw.weights")
-    if count:
-        with f.each(i32(count)) as i:
-            row = f.item(table, S_SIZE, i)
-            f.call(
-                "memcpy",
-                f.at(data, f.load("i64", row, S_OFFSET)),
-                f.at(weights, f.load("i64", row, S_INITIAL)),
-                f.load("i64", row, S_BYTES),
-            )
+    with f.each(i32(count)) as i:
+        row = f.item(table, S_SIZE, i) if count else NULL
+        own = f.at(f.at(places, head), f.load("i64", row, S_OFFSET))
+        f.store(own, f.item(places, 8, i))
+        initial, size_ = f.load("i64", row, S_INITIAL), f.load("i64", row, S_BYTES)
+        f.either(
+            f.cmp("slt", initial, 0),
+            lambda own=own, size_=size_: _do(f.call("memset", own, i32(0), size_)),
+            lambda own=own, size_=size_, at=initial: _do(f.call("memcpy", own, f.at(weights, at), size_)),
+        )
+    f.store(state, f["state"])
+    f.ret(i32(0))
+    f.finish()
+    f = Function(m, "nw_state_attach", "i32", [("ptr", "state"), ("ptr", "memory"), ("i32", "n"), *_ERROR], True)
+    with f.when(f.op("or", f.cmp("eq", f["state"], 0), f.cmp("eq", f["memory"], 0))):
+        fail(f, "NULL", "nw_state_attach needs a place for the state, and the variables' memory")
+    with f.when(f.cmp("ne", f["n"], count)):
+        fail(f, "INDEX", f"the library has {count} variables, nw_state_attach was given %d", f["n"])
+    state, places = _new_state(f, 8 * count)
+    f.call("memcpy", places, f["memory"], i64(8 * count))
     f.store(state, f["state"])
     f.ret(i32(0))
     f.finish()
     f = Function(m, "nw_state_destroy", "void", [("ptr", "state")], True)
     with f.when(f.cmp("ne", f["state"], 0)):
-        f.call("free", f.load("ptr", f["state"], DATA))
+        f.call("free", f.load("ptr", f["state"], PLACES))
         f.call("free", f["state"])
     f.finish()
     f = Function(m, "nw_state_copy", "i32", [("ptr", "target"), ("ptr", "source"), *_ERROR], True)
@@ -224,10 +235,30 @@ def _state(m: NativeModule, table: V, count: int, size: int) -> None:
         fail(f, "NULL", "nw_state_copy needs two states")
     with f.when(f.cmp("eq", f.exchange(f.at(f["target"], USERS), i32(0), i32(-1)), 0)):
         fail(f, "BUSY", "the state to copy to is in use")
-    f.call("memcpy", f.load("ptr", f["target"], DATA), f.load("ptr", f["source"], DATA), i64(size))
+    with f.each(i32(count)) as i:
+        size_ = f.load("i64", f.item(table, S_SIZE, i) if count else NULL, S_BYTES)
+        f.call("memcpy", _variable(f, f["target"], i), _variable(f, f["source"], i), size_)
     f.atomic_store(i32(0), f.at(f["target"], USERS))
     f.ret(i32(0))
     f.finish()
+
+
+def _new_state(f: Function, size: int) -> tuple[V, V]:
+    """A state and a table of `size` bytes."""
+    state = _allocate(f, STATE_SIZE, "no memory for a state of %ld bytes")
+    places = _allocate(f, -(-max(size, 64) // 64) * 64, "no memory for a state of %ld bytes")
+    f.store(i64(0), state, USERS)
+    f.store(places, state, PLACES)
+    return state, places
+
+
+def _variable(f: Function, state: V, number: V) -> V:
+    """Where a variable lies."""
+    return f.load("ptr", f.item(f.load("ptr", state, PLACES), 8, number))
+
+
+def _do(_: V) -> None:
+    """Ends a branch whose value nobody needs."""
 
 
 def _access(m: NativeModule, table: V, count: int, write: bool) -> None:
@@ -244,7 +275,7 @@ def _access(m: NativeModule, table: V, count: int, write: bool) -> None:
             _check_variable(f, row)
             with f.when(f.cmp("eq", f.exchange(f.at(state, USERS), i32(0), i32(-1)), 0)):
                 fail(f, "BUSY", "the state is in use by another call")
-            own = f.at(f.load("ptr", state, DATA), f.load("i64", row, S_OFFSET))
+            own = _variable(f, state, i)
             given = f.load("ptr", tensor, TENSOR_DATA)
             pair = (own, given) if write else (given, own)
             f.call("memcpy", *pair, f.load("i64", row, S_BYTES))

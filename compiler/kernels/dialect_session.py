@@ -47,6 +47,16 @@ class ReserveBlock(DefinedOp, name="session.reserve"):
         return (MemRefType((Sym.symbol(f"stage{self.stage}"),), i8),)
 
 
+class Place(DefinedOp, name="session.place"):
+    """The memory of a variable, which the state's table has at `number`."""
+
+    state = Operand()
+    number = Attr(int)
+
+    def infer(self) -> tuple[Type, ...]:
+        return (MemRefType((Sym.symbol(f"variable{self.number}"),), i8),)
+
+
 class IsNull(DefinedOp, name="session.is_null"):
     """Whether a block could not be had."""
 

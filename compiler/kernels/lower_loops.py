@@ -55,10 +55,10 @@ class LowerLoops(Pass):
         for op in list(module.body.ops):
             if isinstance(op, Kernel):
                 kernels[op.sym_name] = op
-        states = {v.sym_name: int(v.attributes["offset"]) for v in module.body.ops if isinstance(v, Variable)}
+        variables = [v.sym_name for v in module.body.ops if isinstance(v, Variable)]
         calls: list[dict[str, Any]] = []
         for func in functions(module):
-            new = _MainLowering(func, kernels, states, calls).function()
+            new = _MainLowering(func, kernels, variables, calls).function()
             module.body.insert(new, func)
             func.erase()
         module.attributes["kern.calls"] = tuple(calls)
@@ -81,10 +81,11 @@ class _MainLowering:
         self,
         func: FuncOp,
         kernels: dict[str, Kernel],
-        states: dict[str, int],
+        variables: list[str],
         calls: list[dict[str, Any]],
     ) -> None:
-        self.old, self.kernels, self.states, self.calls = func, kernels, states, calls
+        self.old, self.kernels, self.calls = func, kernels, calls
+        self.numbers = {name: i for i, name in enumerate(variables)}
         self.symbols = entry_symbols(func)
         buffers = [a.type for a in func.body.args]
         types: list[Type] = [*buffers, *(block_type(n) for n in BLOCKS), *[index] * (len(self.symbols) + 1)]
@@ -130,7 +131,7 @@ class _MainLowering:
         elif isinstance(op, KernConstant):
             self._view("weights", op, op.attributes["offset"])
         elif isinstance(op, KernVariable):
-            self._view("state", op, self.states[op.variable.name])
+            self._variable(op)
         elif isinstance(op, KernView):
             self.values[op.result] = b.reinterpret(self.values[op.source], op.shape, op.strides, op.offset)
         elif isinstance(op, KernCall):
@@ -150,6 +151,13 @@ class _MainLowering:
             b.create(session.Keep, self.values[op.source], *sizes, output=op.output)
         else:
             raise UnsupportedError(f"{op.name} has no lowering to loops", [op.name])
+
+    def _variable(self, op: KernVariable) -> None:
+        number = self.numbers[op.variable.name]
+        place = self.b(session.Place, self.blocks["state"], number=number)
+        t = mem.memref(op.result)
+        self.values[op.result] = self.b(mem.View, place, self.b.idx(0), shape=t.shape, dtype=t.dtype)
+        self.values[op.result].hint = op.variable.name
 
     def _view(self, block: str, op: Op, offset: int | Sym) -> None:
         t = mem.memref(op.result)

@@ -70,7 +70,7 @@ def place_constants(module: Op) -> None:
             op.attributes["offset"] = place(op.value)
     for op in module.body.ops:
         if isinstance(op, Variable):
-            op.attributes["initial"] = place(op.value)
+            op.attributes["initial"] = -1 if op.external else place(op.value)
             op.attributes["offset"] = state
             state = aligned(state + op.value.array.nbytes)
     module.attributes["kern.constants"] = tuple({"offset": o, "value": v} for o, v in known.values())

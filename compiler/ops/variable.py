@@ -13,10 +13,15 @@ from .base import tensor
 
 
 class Variable(DefinedOp, name="graph.variable"):
-    """Declares a variable with its initial value; a symbol of the module."""
+    """Declares a variable with its initial value; a symbol of the module.
+
+    The caller of the library brings the memory of an `external` one, with its value: what stands here tells
+    only shape and data type.
+    """
 
     sym_name = Attr(str)
     value = Attr(Dense)
+    external = Attr(bool, default=False)
 
     def infer(self) -> tuple[Type, ...]:
         return ()
