@@ -1,0 +1,1 @@
+"""Tensors that are computed when asked for: Variable, GradientTape, function, and the ops on them."""
