@@ -21,6 +21,7 @@ STATUSES = (
     "VERSION",
     "LIMIT",
     "OVERLAP",
+    "FILE",
 )
 STATUS = {name: code for code, name in enumerate(STATUSES)}
 

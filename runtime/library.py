@@ -33,6 +33,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "nw_state_attach": (_I32, [ctypes.POINTER(_P), _P, _I32, *_ERR]),
     "nw_state_destroy": (None, [_P]),
     "nw_state_copy": (_I32, [_P, _P, *_ERR]),
+    "nw_state_save": (_I32, [_P, ctypes.c_char_p, *_ERR]),
+    "nw_state_restore": (_I32, [_P, ctypes.c_char_p, *_ERR]),
     "nw_state_get": (_I32, [_P, ctypes.c_char_p, _TENSORS, *_ERR]),
     "nw_state_set": (_I32, [_P, ctypes.c_char_p, _TENSORS, *_ERR]),
     "nw_run": (_I32, [_P, _P, _I32, _TENSORS, _I32, _TENSORS, _I32, *_ERR]),
@@ -47,6 +49,7 @@ _KINDS: dict[str, type[Error]] = {
     "DTYPE": DTypeError,
     "NULL": InputError,
     "OVERLAP": InputError,
+    "FILE": InputError,
     "CPU": ArtifactError,
     "VERSION": ArtifactError,
 }

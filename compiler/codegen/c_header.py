@@ -50,6 +50,12 @@ int32_t nw_state_create(nw_state **state, char *err, size_t cap);
 int32_t nw_state_attach(nw_state **state, void *const *memory, int32_t n, char *err, size_t cap);
 void nw_state_destroy(nw_state *state);
 int32_t nw_state_copy(nw_state *target, const nw_state *source, char *err, size_t cap);
+/* The whole state in a safetensors file; only a file with the same variables is restored. */
+int32_t nw_state_save(nw_state *state, const char *path, char *err, size_t cap);
+int32_t nw_state_restore(nw_state *state, const char *path, char *err, size_t cap);
+/* The variable of this number: its name, and rank, dims and dtype of the tensor (data is left alone). INDEX where
+   there is none. name and tensor may be null. */
+int32_t nw_variable(int32_t number, const char **name, nw_tensor *tensor, char *err, size_t cap);
 int32_t nw_state_get(nw_state *state, const char *name, nw_tensor *tensor, char *err, size_t cap);
 int32_t nw_state_set(nw_state *state, const char *name, const nw_tensor *tensor, char *err, size_t cap);
 

@@ -33,19 +33,23 @@ def exp(x: Reg, low: Reg | None = None) -> Reg:
 
 
 def expm1(x: Reg) -> Reg:
+    return x.choose("ogt", 40.0, exp(x), _expm1(x))
+
+
+def _expm1(x: Reg) -> Reg:
+    """exp(x) - 1 for x up to 40."""
     m, f = x.m, x.m.format
     n, r = _reduce(x.limited(-60.0, 60.0))
     tail = r.polynomial([1 / math.factorial(k) for k in range(2, f.exp_terms + 2)])
     em1 = (r * r).fma(tail, r)
     s = m.power_of_two(n)
     small = s.fma(em1, s - 1.0)
-    small = x.where("oeq", 0.0, small)
-    return x.choose("ogt", 40.0, exp(x), small)
+    return x.where("oeq", 0.0, small)
 
 
 def tanh(x: Reg) -> Reg:
     """-t / (t + 2) with t = expm1(-2|x|), the sign put back."""
-    t = expm1(abs(x) * -2.0)
+    t = _expm1(abs(x) * -2.0)
     return (-t / (t + 2.0)).with_sign_of(x)
 
 

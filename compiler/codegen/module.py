@@ -27,6 +27,7 @@ from .rt_own import Own
 from .rt_pool import add_pool, declare_pool
 from .rt_run import add_run
 from .rt_session import add_sessions
+from .rt_state import add_states
 from .rt_tables import FunctionRow, TensorRow, VariableRow
 
 ROLE = "kern.role"
@@ -73,8 +74,8 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
         if isinstance(v, Variable)
     ]  # fmt: skip
     add_pool(native)
-    sizes = module.attributes["kern.state"], Own(stages, results), module.attributes["kern.weights"]
-    add_sessions(native, target, variables, *sizes)
+    add_sessions(native, target, Own(stages, results), module.attributes["kern.weights"])
+    add_states(native, variables, module.attributes["kern.state"])
     add_log(native)
     add_run(native, rows, module.attributes["kern.sites"], len(variables), Own(stages, results))
     manifest.update(describe(rows, variables))

@@ -59,6 +59,12 @@ class NativeModule:
             self.lines.append(f'{name} = internal constant [{size} x i8] c"{body}"')
         return V("ptr", self.strings[text])
 
+    def data(self, name: str, content: bytes) -> V:
+        """Constant bytes."""
+        body = text_bytes(content)[:-3]
+        self.lines.append(f'@{name} = internal constant [{len(content)} x i8] c"{body}"')
+        return V("ptr", f"@{name}")
+
     def table(self, name: str, fields: Sequence[V]) -> V:
         """A constant struct of the given fields; LLVM's own layout, all fields of 4 or 8 bytes."""
         types = ", ".join(f.type for f in fields)
@@ -100,6 +106,13 @@ LIBC = {
     "fopen": ("ptr", "ptr, ptr"),
     "fscanf": ("i32", "ptr, ptr, ..."),
     "fclose": ("i32", "ptr"),
+    "fread": ("i64", "ptr, i64, i64, ptr"),
+    "fwrite": ("i64", "ptr, i64, i64, ptr"),
+    "fseek": ("i32", "ptr, i64, i32"),
+    "ftell": ("i64", "ptr"),
+    "memcmp": ("i32", "ptr, ptr, i64"),
+    "rename": ("i32", "ptr, ptr"),
+    "remove": ("i32", "ptr"),
     "pthread_create": ("i32", "ptr, ptr, ptr, ptr"),
     "pthread_detach": ("i32", "i64"),
     "pthread_sigmask": ("i32", "i32, ptr, ptr"),

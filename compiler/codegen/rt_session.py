@@ -1,25 +1,11 @@
-"""Sessions and states: creation, destruction, parameters by name; and the check of the CPU."""
+"""Sessions: creation, destruction; and the check of the CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ...runtime.abi import STATUS, TENSOR_DATA, TENSOR_DIMS, TENSOR_DTYPE, TENSOR_RANK
+from ...runtime.abi import STATUS
 from ..target import Target
-from .native import NULL, Function, NativeModule, V, i32, i64
+from .native import Function, NativeModule, V, i32, i64
 from .rt_own import Own
-from .rt_tables import (
-    S_BYTES,
-    S_DIMS,
-    S_DTYPE,
-    S_INITIAL,
-    S_NAME,
-    S_OFFSET,
-    S_RANK,
-    S_SIZE,
-    VariableRow,
-    variable_table,
-)
 
 # a session
 BUSY, THREADS, ARENA, CAPACITY, LOG, WEIGHTS = 0, 4, 8, 16, 24, 32
@@ -28,26 +14,15 @@ _KEPT = (1 << 19, 4 << 20)
 # a state: readers, or -1 for one writer; the table of the variables' memory
 USERS, PLACES, STATE_SIZE = 0, 8, 64
 
-_ERROR = [("ptr", "err"), ("i64", "cap")]
+ERROR = [("ptr", "err"), ("i64", "cap")]
 
 
-def add_sessions(
-    m: NativeModule,
-    target: Target,
-    variables: Sequence[VariableRow],
-    state_bytes: int,
-    own: Own,
-    weights: int,
-) -> None:
-    """`nw_session_*` and `nw_state_*`."""
+def add_sessions(m: NativeModule, target: Target, own: Own, weights: int) -> None:
+    """`nw_session_*`."""
     _weights(m)
     _cpu_ok(m, target)
     _default_threads(m)
     _session(m, target, own, weights)
-    table = variable_table(m, variables)
-    _state(m, table, len(variables), state_bytes)
-    _access(m, table, len(variables), write=False)
-    _access(m, table, len(variables), write=True)
 
 
 def fail(f: Function, status: str, text: str, *args: V) -> None:
@@ -148,7 +123,7 @@ def _default_threads(m: NativeModule) -> None:
     f.finish()
 
 
-def _allocate(f: Function, size: V | int, status_text: str) -> V:
+def allocate(f: Function, size: V | int, status_text: str) -> V:
     memory = f.call("aligned_alloc", i64(64), f.value(size))
     with f.when(f.cmp("eq", memory, 0)):
         fail(f, "NOMEM", status_text, f.value(size))
@@ -156,7 +131,7 @@ def _allocate(f: Function, size: V | int, status_text: str) -> V:
 
 
 def _session(m: NativeModule, target: Target, own: Own, weights: int) -> None:
-    f = Function(m, "nw_session_create", "i32", [("i32", "threads"), ("ptr", "session"), *_ERROR], True)
+    f = Function(m, "nw_session_create", "i32", [("i32", "threads"), ("ptr", "session"), *ERROR], True)
     with f.when(f.cmp("eq", f["session"], 0)):
         fail(f, "NULL", "nw_session_create needs a place for the session")
     with f.when(f.cmp("eq", f.call("i1 nw.cpu_ok"), 0)):
@@ -165,7 +140,7 @@ def _session(m: NativeModule, target: Target, own: Own, weights: int) -> None:
             "CPU",
             f"this library was compiled for {target.name}, which this CPU is not; compile it with a lesser --target",
         )
-    session = _allocate(f, own.session_size, "no memory for a session of %ld bytes")
+    session = allocate(f, own.session_size, "no memory for a session of %ld bytes")
     f.call("memset", session, i32(0), i64(own.session_size))
     threads = f.var("i32", f["threads"])
     with f.when(f.cmp("slt", f["threads"], 1)):
@@ -191,119 +166,3 @@ def _session(m: NativeModule, target: Target, own: Own, weights: int) -> None:
                 f.call("free", kept)
         f.call("free", f["session"])
     f.finish()
-
-
-def _state(m: NativeModule, table: V, count: int, size: int) -> None:
-    """A state's table says where each variable lies: behind the table, or where the caller of nw_state_attach
-    has it."""
-    f = Function(m, "nw_state_create", "i32", [("ptr", "state"), *_ERROR], True)
-    with f.when(f.cmp("eq", f["state"], 0)):
-        fail(f, "NULL", "nw_state_create needs a place for the state")
-    head = -(-8 * count // 64) * 64
-    state, places = _new_state(f, head + size)
-    weights = f.call("ptr nw.weights")
-    with f.each(i32(count)) as i:
-        row = f.item(table, S_SIZE, i) if count else NULL
-        own = f.at(f.at(places, head), f.load("i64", row, S_OFFSET))
-        f.store(own, f.item(places, 8, i))
-        initial, size_ = f.load("i64", row, S_INITIAL), f.load("i64", row, S_BYTES)
-        f.either(
-            f.cmp("slt", initial, 0),
-            lambda own=own, size_=size_: _do(f.call("memset", own, i32(0), size_)),
-            lambda own=own, size_=size_, at=initial: _do(f.call("memcpy", own, f.at(weights, at), size_)),
-        )
-    f.store(state, f["state"])
-    f.ret(i32(0))
-    f.finish()
-    f = Function(m, "nw_state_attach", "i32", [("ptr", "state"), ("ptr", "memory"), ("i32", "n"), *_ERROR], True)
-    with f.when(f.op("or", f.cmp("eq", f["state"], 0), f.cmp("eq", f["memory"], 0))):
-        fail(f, "NULL", "nw_state_attach needs a place for the state, and the variables' memory")
-    with f.when(f.cmp("ne", f["n"], count)):
-        fail(f, "INDEX", f"the library has {count} variables, nw_state_attach was given %d", f["n"])
-    state, places = _new_state(f, 8 * count)
-    f.call("memcpy", places, f["memory"], i64(8 * count))
-    f.store(state, f["state"])
-    f.ret(i32(0))
-    f.finish()
-    f = Function(m, "nw_state_destroy", "void", [("ptr", "state")], True)
-    with f.when(f.cmp("ne", f["state"], 0)):
-        f.call("free", f.load("ptr", f["state"], PLACES))
-        f.call("free", f["state"])
-    f.finish()
-    f = Function(m, "nw_state_copy", "i32", [("ptr", "target"), ("ptr", "source"), *_ERROR], True)
-    with f.when(f.op("or", f.cmp("eq", f["target"], 0), f.cmp("eq", f["source"], 0))):
-        fail(f, "NULL", "nw_state_copy needs two states")
-    with f.when(f.cmp("eq", f.exchange(f.at(f["target"], USERS), i32(0), i32(-1)), 0)):
-        fail(f, "BUSY", "the state to copy to is in use")
-    with f.each(i32(count)) as i:
-        size_ = f.load("i64", f.item(table, S_SIZE, i) if count else NULL, S_BYTES)
-        f.call("memcpy", _variable(f, f["target"], i), _variable(f, f["source"], i), size_)
-    f.atomic_store(i32(0), f.at(f["target"], USERS))
-    f.ret(i32(0))
-    f.finish()
-
-
-def _new_state(f: Function, size: int) -> tuple[V, V]:
-    """A state and a table of `size` bytes."""
-    state = _allocate(f, STATE_SIZE, "no memory for a state of %ld bytes")
-    places = _allocate(f, -(-max(size, 64) // 64) * 64, "no memory for a state of %ld bytes")
-    f.store(i64(0), state, USERS)
-    f.store(places, state, PLACES)
-    return state, places
-
-
-def _variable(f: Function, state: V, number: V) -> V:
-    """Where a variable lies."""
-    return f.load("ptr", f.item(f.load("ptr", state, PLACES), 8, number))
-
-
-def _do(_: V) -> None:
-    """Ends a branch whose value nobody needs."""
-
-
-def _access(m: NativeModule, table: V, count: int, write: bool) -> None:
-    """`nw_state_get` copies a variable into a tensor, `nw_state_set` a tensor into a variable."""
-    name = "nw_state_set" if write else "nw_state_get"
-    f = Function(m, name, "i32", [("ptr", "state"), ("ptr", "name"), ("ptr", "tensor"), *_ERROR], True)
-    state, tensor = f["state"], f["tensor"]
-    missing = f.op("or", f.cmp("eq", state, 0), f.cmp("eq", tensor, 0))
-    with f.when(f.op("or", missing, f.cmp("eq", f["name"], 0))):
-        fail(f, "NULL", f"{name} needs a state, a name and a tensor")
-    with f.each(i32(count)) as i:
-        row = f.item(table, S_SIZE, i) if count else NULL
-        with f.when(f.cmp("eq", f.call("strcmp", f["name"], f.load("ptr", row, S_NAME)), 0)):
-            _check_variable(f, row)
-            with f.when(f.cmp("eq", f.exchange(f.at(state, USERS), i32(0), i32(-1)), 0)):
-                fail(f, "BUSY", "the state is in use by another call")
-            own = _variable(f, state, i)
-            given = f.load("ptr", tensor, TENSOR_DATA)
-            pair = (own, given) if write else (given, own)
-            f.call("memcpy", *pair, f.load("i64", row, S_BYTES))
-            f.atomic_store(i32(0), f.at(state, USERS))
-            f.ret(i32(0))
-    fail(f, "INDEX", "there is no variable named '%s'", f["name"])
-    f.finish()
-
-
-def _check_variable(f: Function, row: V) -> None:
-    tensor = f["tensor"]
-    with f.when(f.cmp("eq", f.load("ptr", tensor, TENSOR_DATA), 0)):
-        fail(f, "NULL", "variable '%s': the tensor has no data", f["name"])
-    with f.when(f.cmp("ne", f.load("i32", tensor, TENSOR_DTYPE), f.load("i32", row, S_DTYPE))):
-        fail(f, "DTYPE", "variable '%s': the tensor has another data type", f["name"])
-    rank = f.load("i32", row, S_RANK)
-    same = f.cmp("eq", f.load("i64", tensor, TENSOR_RANK), f.convert(rank, "i64"))
-    with f.when(f.cmp("eq", same, 0)):
-        fail(f, "SHAPE", "variable '%s': the tensor has another rank", f["name"])
-    with f.each(rank) as k:
-        want = f.load("i64", f.item(f.load("ptr", row, S_DIMS), 8, k))
-        have = f.load("i64", f.item(f.load("ptr", tensor, TENSOR_DIMS), 8, k))
-        with f.when(f.cmp("ne", want, have)):
-            fail(
-                f,
-                "SHAPE",
-                "variable '%s': the tensor has size %ld where %ld is expected",
-                f["name"],
-                have,
-                want,
-            )
