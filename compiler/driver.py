@@ -36,6 +36,8 @@ from .result import Compiled, from_cache, write_header
 from .target import Target, resolve_target
 
 VERSION = "0.1.0"
+#: the attribute of a module with functions for training: which they are, and what was asked for
+TRAINING = "graph.train"
 MOST_REPEATED = 256 << 20  # bytes of constants whose elements are all one
 
 
@@ -182,6 +184,8 @@ def compile_module(
         "weights_bytes": module.attributes["kern.weights"],
         "state_bytes": module.attributes["kern.state"],
     }
+    if TRAINING in module.attributes:
+        manifest["train"] = module.attributes[TRAINING]
     with step("emit"):
         emitted = emit_module(module, target, manifest)
     if dump is not None:

@@ -100,21 +100,22 @@ def _array(name: str, key: str, row: Any, data: memoryview) -> Array:
     if not isinstance(row, dict):
         raise wrong
     entry = cast("dict[str, Any]", row)
-    dtype, shape, place = (entry.get(k) for k in ("dtype", "shape", "data_offsets"))
-    if dtype not in _DTYPES or not _sizes(shape) or not _sizes(place) or len(place) != 2:
+    dtype = _DTYPES.get(str(entry.get("dtype")))
+    shape, place = _sizes(entry.get("shape")), _sizes(entry.get("data_offsets"))
+    if dtype is None or shape is None or place is None or len(place) != 2:
         raise wrong
-    size = _DTYPES[dtype].size
+    size = dtype.size
     for d in shape:
         size *= d
-    begin, end = place
-    if end - begin != size or end > len(data):
+    if place[1] - place[0] != size or place[1] > len(data):
         raise wrong
-    kind = _DTYPES[dtype].numpy
-    return np.frombuffer(bytes(data[begin:end]), kind).reshape(shape).copy()
+    return np.frombuffer(bytes(data[place[0] : place[1]]), dtype.numpy).reshape(shape).copy()
 
 
-def _sizes(value: Any) -> bool:
-    """Whether it is a list of sizes."""
-    return isinstance(value, list) and all(
-        isinstance(d, int) and not isinstance(d, bool) and 0 <= d < 1 << 48 for d in cast("list[Any]", value)
-    )
+def _sizes(value: Any) -> list[int] | None:
+    """A list of sizes; None for anything else."""
+    if not isinstance(value, list):
+        return None
+    items = cast("list[Any]", value)
+    good = all(isinstance(d, int) and not isinstance(d, bool) and 0 <= d < 1 << 48 for d in items)
+    return items if good else None

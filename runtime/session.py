@@ -6,7 +6,7 @@ import copy
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from .errors import InputError
 from .frames import POINTER_OFFSET, Plan
 from .library import Library
 from .spec import BY_CODE, TensorSpec, dtype_of
+
+if TYPE_CHECKING:
+    from .train import Trainer
 
 #: output sizes are remembered for this many different input sizes
 _KNOWN_SIZES = 1000
@@ -298,6 +301,20 @@ class Model:
         array = input_array(spec, value, "variable")
         tensor = Tensors([array], [code_of(array, spec.dtype)])
         self._engine.library.call("nw_state_set", self._engine.state, name.encode(), tensor.table)
+
+    def save_state(self, path: str | os.PathLike[str]) -> None:
+        """Writes all variables into a safetensors file, which appears whole or not at all."""
+        self._engine.library.call("nw_state_save", self._engine.state, os.fsencode(path))
+
+    def restore_state(self, path: str | os.PathLike[str]) -> None:
+        """Takes all variables from a file that `save_state` wrote for the same library; InputError for another."""
+        self._engine.library.call("nw_state_restore", self._engine.state, os.fsencode(path))
+
+    def trainer(self) -> Trainer:
+        """Training with this library; ArtifactError when it was compiled for inference alone."""
+        from .train import Trainer
+
+        return Trainer(self)
 
     def _variable(self, name: str) -> TensorSpec:
         if name not in self.variables:
