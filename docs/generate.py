@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 if __name__ == "__main__":  # from a clone that is not installed
     sys.path.insert(0, str(HERE.parent / ".view"))
 
+from netwright.compiler.autodiff.declared import declared_gradient  # noqa: E402
 from netwright.compiler.driver import default_pipeline  # noqa: E402
 from netwright.compiler.ir.core import Op  # noqa: E402
 from netwright.compiler.ir.dims import Sym  # noqa: E402
@@ -64,7 +65,9 @@ def op_row(name: str, cls: type[Op]) -> str:
     spec = cls.spec
     operands = [f"`{n}`" for n in spec.operand_names] + (["…"] if spec.has_variadic else [])
     attributes = [attribute_row(k, a) for k, a in spec.attributes.items()]
-    cells = (f"`{name}`", one_line(cls.__doc__), ", ".join(operands), "; ".join(attributes))
+    cells = (
+        f"`{name}`", one_line(cls.__doc__), ", ".join(operands), "; ".join(attributes), declared_gradient(cls),
+    )  # fmt: skip
     return "| " + " | ".join(cells) + " |"
 
 
@@ -82,13 +85,14 @@ def ops_page() -> str:
         NOTE,
         "All ops of the graph level. Tensors have channels last; semantics are TensorFlow's. `…` stands for any",
         "number of further operands; a size is an integer or an expression over the symbols of unknown dimensions.",
+        "Gradients: none is where nothing flows, no where they are refused ([autodiff.md](autodiff.md)).",
         "",
         f"{sum(map(len, files.values()))} ops.",
     ]
     for module, rows in sorted(files.items(), key=lambda item: item[0].__name__):
         title = module.__name__.rpartition(".")[2]
         lines += ["", f"## {title}", "", one_line(module.__doc__), ""]
-        lines += ["| op | result | operands | attributes |", "|---|---|---|---|", *rows]
+        lines += ["| op | result | operands | attributes | gradient |", "|---|---|---|---|---|", *rows]
     return "\n".join(lines) + "\n"
 
 

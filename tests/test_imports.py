@@ -15,6 +15,7 @@ ALLOWED = {
     "compiler/ops": {"runtime", "compiler/ir"},
     "compiler/cost": {"runtime", "compiler/ir", "compiler/ops", "compiler/target.py"},
     "compiler/passes": {"runtime", "compiler/ir", "compiler/ops", "compiler/cost", "compiler/target.py"},
+    "compiler/autodiff": {"runtime", "compiler/ir", "compiler/ops"},
     "compiler/kernels": {"runtime", "compiler/ir", "compiler/ops", "compiler/cost", "compiler/passes",
                          "compiler/target.py"},
     "compiler/codegen": {"runtime", "compiler/ir", "compiler/ops", "compiler/cost", "compiler/kernels",

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.opdef import Attr
-from .base import Scalars, flushed
+from .base import Gradients, Scalars, flushed, none_flows
 from .elementwise import Unary
+from .gradient import flows, terms
 
 
 class Neg(Unary, name="graph.neg"):
@@ -20,6 +22,10 @@ class Neg(Unary, name="graph.neg"):
     def evaluate(self, *arrays: Array) -> Array:
         return np.negative(*arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        return flows(self, -d)
+
 
 class Abs(Unary, name="graph.abs"):
     """|x|."""
@@ -28,6 +34,11 @@ class Abs(Unary, name="graph.abs"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.abs(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        at_zero = d * x  # 0, or NaN
+        return flows(self, (x > 0).where(d, (x < 0).where(-d, at_zero)))
 
 
 class FloatUnary(Unary, name=""):
@@ -46,6 +57,10 @@ class Square(Unary, name="graph.square"):
     def evaluate(self, *arrays: Array) -> Array:
         return np.square(*arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * 2 * x)
+
 
 class Sqrt(FloatUnary, name="graph.sqrt"):
     """The square root; NaN below zero."""
@@ -55,6 +70,10 @@ class Sqrt(FloatUnary, name="graph.sqrt"):
     def evaluate(self, *arrays: Array) -> Array:
         with np.errstate(all="ignore"):
             return np.sqrt(flushed(arrays[0]))
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, d * 0.5 / y)
 
 
 class Rsqrt(FloatUnary, name="graph.rsqrt"):
@@ -69,6 +88,10 @@ class Rsqrt(FloatUnary, name="graph.rsqrt"):
         with np.errstate(all="ignore"):
             return (np.ones((), x.dtype) / np.sqrt(flushed(x))).astype(x.dtype)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, d * -0.5 * (y * y * y))
+
 
 class Exp(FloatUnary, name="graph.exp"):
     """e to the x."""
@@ -78,6 +101,10 @@ class Exp(FloatUnary, name="graph.exp"):
     def evaluate(self, *arrays: Array) -> Array:
         with np.errstate(all="ignore"):
             return np.exp(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, d * y)
 
 
 class Log(FloatUnary, name="graph.log"):
@@ -89,6 +116,10 @@ class Log(FloatUnary, name="graph.log"):
         with np.errstate(all="ignore"):
             return np.log(flushed(arrays[0]))
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d / x)
+
 
 class Expm1(FloatUnary, name="graph.expm1"):
     """e to the x, minus 1, exact for small x."""
@@ -98,6 +129,10 @@ class Expm1(FloatUnary, name="graph.expm1"):
     def evaluate(self, *arrays: Array) -> Array:
         with np.errstate(all="ignore"):
             return np.expm1(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * x.point("exp"))
 
 
 class Log1p(FloatUnary, name="graph.log1p"):
@@ -109,6 +144,10 @@ class Log1p(FloatUnary, name="graph.log1p"):
         with np.errstate(all="ignore"):
             return np.log1p(*arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d / (x + 1))
+
 
 class Floor(FloatUnary, name="graph.floor"):
     """The largest whole number not above x."""
@@ -117,6 +156,8 @@ class Floor(FloatUnary, name="graph.floor"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.floor(flushed(arrays[0]))
+
+    gradient = none_flows
 
 
 class Ceil(FloatUnary, name="graph.ceil"):
@@ -127,6 +168,8 @@ class Ceil(FloatUnary, name="graph.ceil"):
     def evaluate(self, *arrays: Array) -> Array:
         return np.ceil(flushed(arrays[0]))
 
+    gradient = none_flows
+
 
 class Round(FloatUnary, name="graph.round"):
     """The nearest whole number, of two the even one."""
@@ -135,6 +178,8 @@ class Round(FloatUnary, name="graph.round"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.rint(*arrays)
+
+    gradient = none_flows
 
 
 class Relu(Unary, name="graph.relu"):
@@ -147,6 +192,10 @@ class Relu(Unary, name="graph.relu"):
     def evaluate(self, *arrays: Array) -> Array:
         (x,) = arrays
         return np.where(x < 0, np.zeros((), x.dtype), x)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, (y > 0).where(d, 0))
 
 
 def clamp(e: Scalars, x: Any, low: float, high: float) -> Any:
@@ -166,6 +215,10 @@ class Relu6(Unary, name="graph.relu6"):
         low = np.where(x < 0, np.zeros((), x.dtype), x)
         return np.where(low > 6, np.full((), 6, x.dtype), low)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, ((y > 0) & (y < 6)).where(d, 0))
+
 
 class LeakyRelu(FloatUnary, name="graph.leaky_relu"):
     """x, or alpha * x below zero."""
@@ -181,6 +234,10 @@ class LeakyRelu(FloatUnary, name="graph.leaky_relu"):
         (x,) = arrays
         return np.where(x < 0, x * np.asarray(self.alpha, x.dtype), x)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x if self.alpha < 0 else self.result)  # which has the same sign
+        return flows(self, (x > 0).where(d, d * self.alpha))
+
 
 class Sigmoid(FloatUnary, name="graph.sigmoid"):
     """1 / (1 + exp(-x))."""
@@ -193,6 +250,10 @@ class Sigmoid(FloatUnary, name="graph.sigmoid"):
             t = np.exp(-np.abs(x))
             return np.where(x < 0, t / (1 + t), 1 / (1 + t)).astype(x.dtype)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, d * (y * (1 - y)))
+
 
 class Tanh(FloatUnary, name="graph.tanh"):
     """The hyperbolic tangent."""
@@ -201,6 +262,10 @@ class Tanh(FloatUnary, name="graph.tanh"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.tanh(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, d * (1 - y * y))
 
 
 class Elu(FloatUnary, name="graph.elu"):
@@ -214,3 +279,7 @@ class Elu(FloatUnary, name="graph.elu"):
         (x,) = arrays
         with np.errstate(all="ignore"):
             return np.where(x < 0, np.expm1(x), x)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, (y < 0).where(d * (y + 1), d))

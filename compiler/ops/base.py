@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, Union
 
 import numpy as np
 
-from ...runtime.errors import DTypeError, ShapeError
+from ...runtime.errors import DTypeError, ShapeError, UnsupportedError
 from ...runtime.spec import DType
 from ..ir.attributes import Array
-from ..ir.core import Op, Value
+from ..ir.core import Builder, Op, Value
 from ..ir.dims import Dim, Sym, dim_bcast, evaluate_dim, is_surely_positive_or_zero, parse_dim
 from ..ir.opdef import DefinedOp
 from ..ir.types import TensorType, Type
 
 #: values of symbols during one evaluation
 Env: TypeAlias = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class NoGradient:
+    """Stands for the gradient of an operand that nobody has derived, and says why. It is an error only where
+    that operand's gradient is wanted."""
+
+    reason: str
+
+
+#: one for each operand: a value of the operand's type, None where none flows
+Gradients: TypeAlias = tuple[Union[Value, NoGradient, None], ...]
 
 
 class Scalars(Protocol):
@@ -40,7 +53,7 @@ class Scalars(Protocol):
 class GraphOp(DefinedOp, name="", traits={"pure"}):
     """An op of the graph level: pure, over tensors, with a numpy reference evaluation.
 
-    A class declares operands, attributes, `infer`, `evaluate` and, with trait "pointwise", `lower`.
+    A class declares operands, attributes, `infer`, `evaluate`, `gradient` and, with trait "pointwise", `lower`.
     """
 
     __slots__ = ()
@@ -56,6 +69,25 @@ class GraphOp(DefinedOp, name="", traits={"pure"}):
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array | tuple[Array, ...]:
         """The same for ops of trait "symbolic", whose attributes hold symbols."""
         return self.evaluate(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        """The gradients of the operands, in graph ops that `b` makes, for those of the results. Of `dy` those that
+        nothing flows into are None, but not all.
+
+        Raises:
+            UnsupportedError: this op has none.
+        """
+        raise no_gradient(self, "use it outside of what is differentiated, or stop the gradient behind it")
+
+
+def no_gradient(op: Op, why: str) -> UnsupportedError:
+    """An UnsupportedError that says where, and what to do."""
+    return UnsupportedError(f"{op.name} ({op.location}): it has no gradient; {why}", [op.name])
+
+
+def none_flows(self: Op, b: Builder, *dy: Value | None) -> tuple[None, ...]:
+    """The `gradient` of ops through which TensorFlow's tape passes nothing: what counts, compares, rounds or draws."""
+    return (None,) * len(self.operands)
 
 
 def flushed(x: Array) -> Array:

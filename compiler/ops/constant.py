@@ -12,7 +12,7 @@ from ..ir.core import Value
 from ..ir.dims import Dim, Sym, evaluate_dim
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, tensor
+from .base import Env, GraphOp, none_flows, tensor
 
 
 class Constant(GraphOp, name="graph.constant", traits={"constant"}):
@@ -25,6 +25,8 @@ class Constant(GraphOp, name="graph.constant", traits={"constant"}):
 
     def evaluate(self, *arrays: Array) -> Array:
         return self.value.array
+
+    gradient = none_flows
 
 
 class Dims(GraphOp, name="graph.dims", traits={"symbolic"}):
@@ -41,6 +43,8 @@ class Dims(GraphOp, name="graph.dims", traits={"symbolic"}):
         values = [evaluate_dim(d, env) for d in self.value]
         return np.array(values, self.dtype.numpy).reshape(self.shape)
 
+    gradient = none_flows
+
 
 class Shape(GraphOp, name="graph.shape", traits={"symbolic"}):
     """The sizes of a tensor as a tensor of rank 1."""
@@ -53,6 +57,8 @@ class Shape(GraphOp, name="graph.shape", traits={"symbolic"}):
 
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         return np.array(arrays[0].shape, self.dtype.numpy)
+
+    gradient = none_flows
 
 
 def constant_value(v: Value) -> Array | None:

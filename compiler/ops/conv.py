@@ -7,10 +7,12 @@ from typing import Any, Union
 import numpy as np
 
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import Dim, Sym
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, concrete, require_equal, same_dtype, shape_error, tensor
+from .base import Env, Gradients, GraphOp, concrete, require_equal, same_dtype, shape_error, tensor
+from .gradient import flows, terms
 from .windows import PADDINGS, concrete_pads, output_size, padded_windows
 
 DimAttr = tuple[Union[int, Sym], ...]
@@ -34,6 +36,11 @@ class _Windowed(GraphOp, name=""):
         if len(known) != len(sizes):
             raise shape_error(self, "the filter's height and width must be known")
         return known
+
+    def window(self) -> dict[str, Any]:
+        """How the filter moves: the attributes that gradients share."""
+        names = ("strides", "dilations", "padding", "pads")
+        return {name: self.attributes[name] for name in names}
 
     def check_window(self, rank: int) -> None:
         """Raises ShapeError when attributes and filter do not fit images of `rank` dimensions."""
@@ -79,6 +86,12 @@ class _Conv(_Windowed, name=""):
 
     #: of the image, with batch and channels
     rank = 0
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, w = terms(b, *dy, self.x, self.w)
+        dx = d.make("conv_transpose", w, size=x.shape[1:-1], groups=self.groups, **self.window())
+        dw = x.make("conv_filter_gradient", d, kernel=self.kernel, groups=self.groups, **self.window())
+        return flows(self, dx, dw)
 
 
 class Conv2D(_Conv, name="graph.conv2d"):
@@ -128,6 +141,12 @@ class ConvTranspose(_Windowed, name="graph.conv_transpose", traits={"symbolic"})
 
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         return spread(self, concrete(self.size, env), arrays[0], arrays[1])
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, w = terms(b, *dy, self.x, self.w)
+        dx = d.make(f"conv{len(self.size)}d", w, **self.window())
+        dw = d.make("conv_filter_gradient", x, kernel=self.kernel, groups=self.groups, **self.window())
+        return flows(self, dx, dw)
 
 
 def convolve(op: Any, x: Array, w: Array) -> Array:

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import Dim, dim_min
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, require_at_least, require_equal, same_dtype, shape_error, tensor
+from .base import Gradients, GraphOp, require_at_least, require_equal, same_dtype, shape_error, tensor
+from .gradient import flows, terms, zeros
 
 ALIGNMENTS = ("LEFT_LEFT", "LEFT_RIGHT", "RIGHT_LEFT", "RIGHT_RIGHT")
 
@@ -78,6 +80,10 @@ class MatrixDiagPart(GraphOp, name="graph.matrix_diag_part"):
             out[..., at, begin : begin + size] = x[..., row + i, column + i]
         return out if count > 1 else out[..., 0, :]
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        return flows(self, zeros(b, self.x).make("matrix_set_diag", d, k=self.k, align=self.align), None)
+
 
 class MatrixSetDiag(GraphOp, name="graph.matrix_set_diag"):
     """x[..., rows, columns] with the band k[0]..k[1] replaced by `diagonal`."""
@@ -105,3 +111,8 @@ class MatrixSetDiag(GraphOp, name="graph.matrix_set_diag"):
             i = np.arange(size)
             out[..., row + i, column + i] = band[..., at, begin : begin + size]
         return out
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        dx = d.make("matrix_set_diag", zeros(b, self.diagonal), k=self.k, align=self.align)
+        return flows(self, dx, d.make("matrix_diag_part", 0, k=self.k, align=self.align))

@@ -10,9 +10,11 @@ from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, bf16, boolean, i32
 from ..ir.attributes import Array
 from ..ir.bfloat16 import narrow
+from ..ir.core import Builder, Value
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, Scalars, broadcast_shapes, flushed, same_dtype, tensor
+from .base import Gradients, GraphOp, Scalars, broadcast_shapes, flushed, none_flows, same_dtype, tensor
+from .gradient import chosen, flows, minus, terms
 
 
 class Unary(GraphOp, name="", traits={"pointwise"}):
@@ -62,6 +64,8 @@ class Compare(Binary, name=""):
     def lower(self, e: Scalars, *v: Any) -> Any:
         return e.compare(self.scalar, *v)
 
+    gradient = none_flows
+
 
 class Add(Binary, name="graph.add", traits={"commutative"}):
     """x + y."""
@@ -70,6 +74,10 @@ class Add(Binary, name="graph.add", traits={"commutative"}):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.add(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        return flows(self, d, d)
 
 
 class Sub(Binary, name="graph.sub"):
@@ -80,6 +88,10 @@ class Sub(Binary, name="graph.sub"):
     def evaluate(self, *arrays: Array) -> Array:
         return np.subtract(*arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        return flows(self, d, minus(d, self.y))
+
 
 class Mul(Binary, name="graph.mul", traits={"commutative"}):
     """x * y."""
@@ -88,6 +100,10 @@ class Mul(Binary, name="graph.mul", traits={"commutative"}):
 
     def evaluate(self, *arrays: Array) -> Array:
         return flushed(np.multiply(*map(flushed, arrays)))
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y = terms(b, *dy, self.x, self.y)
+        return flows(self, d * y, d * x)
 
 
 class Div(Binary, name="graph.div", traits={"fails"}):
@@ -101,6 +117,11 @@ class Div(Binary, name="graph.div", traits={"fails"}):
             with np.errstate(all="ignore"):
                 return flushed(np.divide(flushed(x), flushed(y)))
         return truncated_division(x, y)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y, z = terms(b, *dy, self.y, self.result)
+        dx = d / y
+        return flows(self, dx, minus(dx * z, self.y))
 
 
 def truncated_division(x: Array, y: Array) -> Array:
@@ -125,6 +146,10 @@ class Maximum(Binary, name="graph.maximum", traits={"commutative"}):
     def evaluate(self, *arrays: Array) -> Array:
         return np.maximum(*arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y = terms(b, *dy, self.x, self.y)
+        return flows(self, *chosen(x >= y, d))
+
 
 class Minimum(Binary, name="graph.minimum", traits={"commutative"}):
     """The smaller one; NaN when either is NaN."""
@@ -133,6 +158,10 @@ class Minimum(Binary, name="graph.minimum", traits={"commutative"}):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.minimum(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y = terms(b, *dy, self.x, self.y)
+        return flows(self, *chosen(x <= y, d))
 
 
 class SquaredDifference(Binary, name="graph.squared_difference"):
@@ -145,6 +174,11 @@ class SquaredDifference(Binary, name="graph.squared_difference"):
     def evaluate(self, *arrays: Array) -> Array:
         d = np.subtract(*arrays)
         return d * d
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y = terms(b, *dy, self.x, self.y)
+        dx = d * 2 * (x - y)
+        return flows(self, dx, minus(dx, self.y))
 
 
 class Equal(Compare, name="graph.equal", traits={"commutative"}):
@@ -210,6 +244,8 @@ class LogicalAnd(Binary, name="graph.logical_and", traits={"commutative"}):
     def evaluate(self, *arrays: Array) -> Array:
         return np.logical_and(*arrays)
 
+    gradient = none_flows
+
 
 class LogicalOr(Binary, name="graph.logical_or", traits={"commutative"}):
     """x or y, of bools."""
@@ -220,6 +256,8 @@ class LogicalOr(Binary, name="graph.logical_or", traits={"commutative"}):
     def evaluate(self, *arrays: Array) -> Array:
         return np.logical_or(*arrays)
 
+    gradient = none_flows
+
 
 class LogicalNot(Unary, name="graph.logical_not"):
     """not x, of bools."""
@@ -229,6 +267,8 @@ class LogicalNot(Unary, name="graph.logical_not"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.logical_not(*arrays)
+
+    gradient = none_flows
 
 
 class Select(GraphOp, name="graph.select", traits={"pointwise"}):
@@ -250,6 +290,23 @@ class Select(GraphOp, name="graph.select", traits={"pointwise"}):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.where(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, condition = terms(b, *dy, self.condition)
+        return flows(self, None, *chosen(condition, d))
+
+
+class StopGradient(Unary, name="graph.stop_gradient"):
+    """x, which counts as a constant where gradients are taken. Removed by `canonicalize`."""
+
+    kinds = "fiub"
+    gradient = none_flows
+
+    def lower(self, e: Scalars, *v: Any) -> Any:
+        return v[0]
+
+    def evaluate(self, *arrays: Array) -> Array:
+        return arrays[0]
 
 
 class Cast(GraphOp, name="graph.cast", traits={"pointwise"}):
@@ -281,6 +338,11 @@ class Cast(GraphOp, name="graph.cast", traits={"pointwise"}):
             if x.dtype.kind == "f":
                 return _to_integer(x, self.dtype)
             return x.astype(self.dtype.numpy)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        dtype = tensor(self.x).dtype
+        return (d.cast(dtype).v if dtype.is_float else None,)
 
 
 def _to_integer(x: Array, to: DType) -> Array:

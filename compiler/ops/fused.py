@@ -9,7 +9,7 @@ from ..ir.attributes import Array
 from ..ir.core import Builder, Op, Value
 from ..ir.opdef import REGISTRY, Attr, Variadic
 from ..ir.types import Type
-from .base import Env, GraphOp, tensor
+from .base import Env, Gradients, GraphOp, no_gradient, tensor
 from .conv import Conv2D, Conv3D, ConvTranspose
 from .matmul import MatMul
 
@@ -55,6 +55,9 @@ class _Fused(GraphOp, name=""):
             args = (y, rest.pop(0)) if s in BINARY_STEPS else (y,)
             y = cast(Array, cls.evaluate(object.__new__(cls), *args))
         return y
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        raise no_gradient(self, "take gradients of a module before it is optimised")
 
 
 class FusedConv2D(_Fused, Conv2D, name="graph.fused_conv2d"):

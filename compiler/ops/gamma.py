@@ -11,12 +11,23 @@ import numpy as np
 
 from ...runtime.spec import f64, i32, i64
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
 from .activation import FloatUnary
-from .base import GraphOp, Scalars, broadcast_shapes, same_dtype, shape_error, tensor
+from .base import (
+    Gradients,
+    GraphOp,
+    NoGradient,
+    Scalars,
+    broadcast_shapes,
+    same_dtype,
+    shape_error,
+    tensor,
+)
 from .expression import Num
 from .gamma_reference import betainc, digamma, igamma, lgamma, zeta
+from .gradient import Term, flows, terms
 from .trigonometry import in_double
 
 #: Bernoulli's numbers B2, B4, …
@@ -114,6 +125,10 @@ class Lgamma(FloatUnary, name="graph.lgamma"):
         value = x.dtype.type(_of_denormals(x.dtype.itemsize))
         return np.where((x != 0) & (np.abs(x) < np.finfo(x.dtype).tiny), value, y)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * x.point("digamma"))
+
 
 def _of_denormals(size: int) -> float:
     """log Γ of half the smallest denormal of a format of `size` bytes."""
@@ -128,6 +143,10 @@ class Digamma(FloatUnary, name="graph.digamma"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return in_double(digamma, *arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * x.like(2).broadcast(x.shape).make("zeta", x))
 
 
 class _Iterated(GraphOp, name=""):
@@ -151,6 +170,12 @@ class Igamma(_Iterated, name="graph.igamma"):
     def evaluate(self, *arrays: Array) -> Array:
         return in_double(partial(igamma, upper=self.upper), *arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, a, x = terms(b, *dy, self.a, self.x)
+        slope = ((a - 1) * x.point("log") - x - a.point("lgamma")).point("exp")
+        why = "the derivative of the incomplete gamma function by its first operand is not implemented"
+        return flows(self, NoGradient(why), -d * slope if self.upper else d * slope)
+
 
 class Betainc(_Iterated, name="graph.betainc"):
     """The regularized incomplete beta function I_x(a, b); NaN outside of 0 <= x <= 1, for a or b up to 0 and,
@@ -162,6 +187,17 @@ class Betainc(_Iterated, name="graph.betainc"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return in_double(betainc, *arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, p, q, x = terms(b, *dy, *self.operands)
+        whole = p.point("lgamma") + q.point("lgamma") - (p + q).point("lgamma")
+        powers = _times_log(q - 1, (-x).point("log1p")) + _times_log(p - 1, x.point("log"))
+        return flows(self, None, None, d * (powers - whole).point("exp"))
+
+
+def _times_log(x: Term, log: Term) -> Term:
+    """x times a logarithm; 0 where x is 0."""
+    return x.eq(0).where(0, x * log)
 
 
 class Zeta(_Iterated, name="graph.zeta"):
@@ -175,3 +211,7 @@ class Zeta(_Iterated, name="graph.zeta"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return in_double(zeta, *arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, q = terms(b, *dy, self.x, self.q)
+        return flows(self, None, -d * x * (x + 1).make("zeta", q))

@@ -9,10 +9,24 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import f32
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import Sym
 from ..ir.opdef import Attr, Operand, Variadic
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, concrete, require_at_least, require_equal, same_dtype, shape_error, tensor
+from .base import (
+    Env,
+    Gradients,
+    GraphOp,
+    concrete,
+    no_gradient,
+    require_at_least,
+    require_equal,
+    same_dtype,
+    shape_error,
+    tensor,
+)
+from .colour_gradient import hsv_gradient
+from .crop_gradient import crop_gradient
 
 DimAttr = tuple[Union[int, Sym], ...]
 
@@ -75,6 +89,13 @@ class Colour(GraphOp, name="graph.colour"):
             return _shades(h * 6, v * (1 - np.clip(s * arrays[1], 0, 1)), v)
         sector = (h + arrays[1]) * 6
         return _shades(sector - 6 * np.floor(sector / 6), x.min(-1), x.max(-1))
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        if self.kind == "hsv_to_rgb":
+            return (None,)
+        if self.kind != "rgb_to_hsv":
+            raise no_gradient(self, f"{self.kind} has none in TensorFlow either")
+        return hsv_gradient(self, b, *dy)
 
 
 class CropAndResize(GraphOp, name="graph.crop_and_resize", traits={"symbolic"}):
@@ -144,6 +165,9 @@ class CropAndResize(GraphOp, name="graph.crop_and_resize", traits={"symbolic"}):
             below = lower[:, left] + (lower[:, right] - lower[:, left]) * dx
             made = above + (below - above) * dy
         return np.where(inside[..., None], made, np.float32(self.outside))
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return crop_gradient(self, b, *dy)
 
 
 def crop_positions(first: float, last: float, size: int, out: int) -> Array:

@@ -10,10 +10,12 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, boolean, i32, i64
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import Dim, Sym, evaluate_dim
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, require_equal, same_dtype, shape_error, tensor
+from .base import Env, Gradients, GraphOp, none_flows, require_equal, same_dtype, shape_error, tensor
+from .gradient import Term, flows, terms, zeros
 
 
 def index_depth(op: GraphOp, x: TensorType, indices: TensorType) -> int:
@@ -49,6 +51,8 @@ class Iota(GraphOp, name="graph.iota", traits={"symbolic"}):
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         return np.arange(evaluate_dim(self.size, env)).astype(self.dtype.numpy)
 
+    gradient = none_flows
+
 
 class GatherNd(GraphOp, name="graph.gather_nd"):
     """Slices of x by index: result[i...] = x[indices[i..., 0], indices[i..., 1], …].
@@ -69,6 +73,10 @@ class GatherNd(GraphOp, name="graph.gather_nd"):
         at, rest = flat_indices(x, indices), x.shape[indices.shape[-1] :]
         rows = x.reshape(int(np.prod(x.shape[: indices.shape[-1]])), *rest)
         return rows[at].reshape((*indices.shape[:-1], *rest))
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, indices = terms(b, *dy, self.indices)
+        return flows(self, zeros(b, self.x).make("scatter_nd", indices, d, kind="add"), None)
 
 
 def _lower(a: Array, b: Array) -> Array:
@@ -128,6 +136,24 @@ class ScatterNd(GraphOp, name="graph.scatter_nd"):
                 rows[k] = UPDATES[self.kind](rows[k], u)
         return rows.reshape(x.shape)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, indices = terms(b, *dy, self.indices)
+        picked = d.make("gather_nd", indices)
+        if self.kind in ("add", "sub"):
+            return flows(self, d, None, picked if self.kind == "add" else -picked)
+        if self.kind == "update":
+            blank = zeros(b, self.updates)
+            return flows(self, d.make("scatter_nd", indices, blank, kind="update"), None, picked)
+        return self._of_ends(b, d, indices)
+
+    def _of_ends(self, b: Builder, d: Term, indices: Term) -> Gradients:
+        """Of minima and maxima: shared by the old and the new numbers that are equal to the result."""
+        x, updates, y = terms(b, self.x, self.updates, self.result)
+        old = x.eq(y).cast(d.dtype)
+        new = updates.eq(y.make("gather_nd", indices)).cast(d.dtype)
+        share = d / (old + zeros(b, self.x).make("scatter_nd", indices, new, kind="add"))
+        return flows(self, share * old, None, share.make("gather_nd", indices) * new)
+
 
 class InvertPermutation(GraphOp, name="graph.invert_permutation"):
     """y[x[i]] = i for a permutation x[n] of 0, …, n - 1; anything else is the error INDEX."""
@@ -147,3 +173,5 @@ class InvertPermutation(GraphOp, name="graph.invert_permutation"):
         if sorted(x.tolist()) != list(range(len(x))):
             raise IndexError(f"the numbers are no permutation of 0..{len(x) - 1}")
         return np.argsort(x).astype(x.dtype)
+
+    gradient = none_flows

@@ -9,12 +9,14 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import BY_NAME, DType, u8
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import Dim
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, Scalars, flushed, require_equal, shape_error, tensor
+from .base import Gradients, GraphOp, Scalars, flushed, none_flows, require_equal, shape_error, tensor
 from .elementwise import Binary, Unary, truncated_division
 from .expression import Num
+from .gradient import flows, terms
 
 
 class FloorDiv(Binary, name="graph.floor_div", traits={"fails"}):
@@ -38,6 +40,8 @@ class FloorDiv(Binary, name="graph.floor_div", traits={"fails"}):
         r = x - q * y
         return q - ((r != 0) & ((r < 0) != (y < 0))).astype(x.dtype)
 
+    gradient = none_flows
+
 
 class TruncateMod(Binary, name="graph.truncate_mod", traits={"fails"}):
     """What division towards zero leaves, with the sign of x; exact for floats. Integers by 0: the error ARITH."""
@@ -52,6 +56,10 @@ class TruncateMod(Binary, name="graph.truncate_mod", traits={"fails"}):
             return np.fmod(flushed(x), flushed(y))
         return x - truncated_division(x, y) * y
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y, z = terms(b, *dy, self.x, self.y, self.result)
+        return flows(self, d, -d * ((x - z) / y).point("round"))
+
 
 class FloorMod(TruncateMod, name="graph.floor_mod"):
     """What floor division leaves, with the sign of y; exact for floats. Integers by 0: the error ARITH."""
@@ -65,6 +73,10 @@ class FloorMod(TruncateMod, name="graph.floor_mod"):
         y = arrays[1]
         r = super().evaluate(*arrays)
         return np.where((r != 0) & ((r < 0) != (y < 0)), r + y, r)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y = terms(b, *dy, self.x, self.y)
+        return flows(self, d, -d * x.point("floor_div", y))
 
 
 def remainder(e: Scalars, x: Any, y: Any, dtype: DType) -> Num:
@@ -84,6 +96,8 @@ class _Bits(Binary, name=""):
     """An operation on the bits of two integers."""
 
     kinds = "iu"
+
+    gradient = none_flows
 
 
 class BitwiseAnd(_Bits, name="graph.bitwise_and", traits={"commutative"}):
@@ -166,6 +180,8 @@ class PopulationCount(Unary, name="graph.population_count"):
         octets = np.ascontiguousarray(x).view(np.uint8).reshape(*x.shape, x.dtype.itemsize)
         return np.unpackbits(octets, axis=-1).sum(-1, dtype=np.uint8)
 
+    gradient = none_flows
+
 
 class Bitcast(GraphOp, name="graph.bitcast", traits={"moves", "pointwise"}):
     """The same bytes as another dtype. Narrower elements get an axis of their own at the end, which wider ones take
@@ -206,3 +222,5 @@ class Bitcast(GraphOp, name="graph.bitcast", traits={"moves", "pointwise"}):
         if x.dtype.itemsize > t.dtype.size:
             sizes = (*sizes, x.dtype.itemsize // t.dtype.size)
         return np.ascontiguousarray(x).reshape(-1).view(t.dtype.numpy).reshape(sizes)
+
+    gradient = none_flows

@@ -13,10 +13,20 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, i32
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import dim_min
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, require_equal, same_dtype, shape_error, tensor
+from .base import Gradients, GraphOp, require_equal, same_dtype, shape_error, tensor
+from .gradient import flows, terms
+from .linalg_gradient import (
+    cholesky_gradient,
+    determinant_gradient,
+    eigen_gradient,
+    qr_gradient,
+    svd_gradient,
+    triangle,
+)
 
 NOT_INVERTIBLE = "the matrix is not invertible"
 
@@ -131,6 +141,10 @@ class Inverse(GraphOp, name="graph.inverse"):
 
         return each(one, *arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, -y.matmul(d, True).matmul(y, False, True))
+
 
 class Solve(GraphOp, name="graph.solve"):
     """The z with x·z = y, for y of as many matrices as x. A zero pivot is the error ARITH."""
@@ -143,6 +157,11 @@ class Solve(GraphOp, name="graph.solve"):
 
     def evaluate(self, *arrays: Array) -> tuple[Array, ...]:
         return each(solve, *arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, z = terms(b, *dy, self.x, self.result)
+        right = x.t.make("solve", d)
+        return flows(self, -right.matmul(z, False, True), right)
 
 
 class Determinant(GraphOp, name="graph.determinant"):
@@ -166,6 +185,9 @@ class Determinant(GraphOp, name="graph.determinant"):
 
         return each(one, *arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return determinant_gradient(self, b, *dy)
+
 
 class TriangularSolve(GraphOp, name="graph.triangular_solve"):
     """The z with x·z = y for lower or upper triangular x; its other triangle is not read. Zeros on the diagonal give
@@ -184,6 +206,11 @@ class TriangularSolve(GraphOp, name="graph.triangular_solve"):
 
         return each(one, *arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, z = terms(b, *dy, self.x, self.result)
+        right = x.t.make("triangular_solve", d, upper=not self.upper)
+        return flows(self, triangle(self, -right.matmul(z, False, True), upper=self.upper), right)
+
 
 class Cholesky(GraphOp, name="graph.cholesky"):
     """The lower triangular L with L·Lᵀ = x, of which only the lower triangle is read; NaN in L's whole triangle when
@@ -196,6 +223,9 @@ class Cholesky(GraphOp, name="graph.cholesky"):
 
     def evaluate(self, *arrays: Array) -> tuple[Array, ...]:
         return each(_cholesky, *arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return cholesky_gradient(self, b, *dy)
 
 
 def _cholesky(a: Array) -> tuple[Array]:
@@ -233,6 +263,9 @@ class Qr(GraphOp, name="graph.qr"):
 
         return each(one, *arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return qr_gradient(self, b, *dy)
+
 
 class Svd(GraphOp, name="graph.svd"):
     """x[M, N] = u·diag(s)·vᵀ with s descending; u[M, P] and v[N, Q] have orthonormal columns, whose signs are free.
@@ -261,6 +294,9 @@ class Svd(GraphOp, name="graph.svd"):
 
         return each(one, *arrays)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return svd_gradient(self, b, *dy)
+
 
 class SelfAdjointEig(GraphOp, name="graph.self_adjoint_eig"):
     """x·v = v·diag(e) for symmetric x, of which only the lower triangle is read; e ascending, v orthonormal with
@@ -282,3 +318,6 @@ class SelfAdjointEig(GraphOp, name="graph.self_adjoint_eig"):
             return (e, v) if self.compute_v else (e,)
 
         return each(one, *arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return eigen_gradient(self, b, *dy)

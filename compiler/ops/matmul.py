@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir.attributes import Array
-from ..ir.dims import Dim
+from ..ir.core import Builder, Value
+from ..ir.dims import Dim, product
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, broadcast_shapes, require_equal, same_dtype, shape_error, tensor
+from .base import Gradients, GraphOp, broadcast_shapes, require_equal, same_dtype, shape_error, tensor
+from .gradient import Term, flows, terms
 
 
 class MatMul(GraphOp, name="graph.matmul"):
@@ -27,6 +29,20 @@ class MatMul(GraphOp, name="graph.matmul"):
         x = np.swapaxes(x, -1, -2) if self.transpose_x else x
         y = np.swapaxes(y, -1, -2) if self.transpose_y else y
         return np.matmul(x, y)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        """Of one matrix for a whole stack of x, two products over all rows of the stack."""
+        d, x, y = terms(b, *dy, self.x, self.y)
+        if x.rank > 2 and y.rank == 2 and not self.transpose_x:
+            rows = product(x.shape[:-1])
+            dx, dw = self._gradient(d.reshape((rows, d.shape[-1])), x.reshape((rows, x.shape[-1])), y)
+            return dx.reshape(x.shape).v, dw.v
+        return flows(self, *self._gradient(d, x, y))
+
+    def _gradient(self, d: Term, x: Term, y: Term) -> tuple[Term, Term]:
+        tx, ty = self.transpose_x, self.transpose_y
+        dx = y.matmul(d, ty, True) if tx else d.matmul(y, False, not ty)
+        return dx, d.matmul(x, True, tx) if ty else x.matmul(d, not tx)
 
 
 def matmul_type(op: MatMul) -> TensorType:

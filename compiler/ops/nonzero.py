@@ -12,7 +12,7 @@ from ...runtime.spec import DType, boolean, i32, i64
 from ..ir.attributes import Array
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, shape_error, tensor
+from .base import GraphOp, none_flows, shape_error, tensor
 
 
 class Nonzero(GraphOp, name="graph.nonzero"):
@@ -33,6 +33,8 @@ class Nonzero(GraphOp, name="graph.nonzero"):
         out = np.zeros((x.size, x.ndim), np.int64)
         out[: len(found)] = found
         return out, np.array(len(found))
+
+    gradient = none_flows
 
 
 class Unique(GraphOp, name="graph.unique"):

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.opdef import Attr, Operand
 from ..ir.types import Type
-from .base import GraphOp, Scalars, same_dtype, shape_error, tensor
+from .base import Gradients, GraphOp, Scalars, same_dtype, shape_error, tensor
 from .expression import Num
+from .gradient import flows, terms
 
 
 class BatchNorm(GraphOp, name="graph.batch_norm", traits={"pointwise"}):
@@ -44,6 +46,14 @@ class BatchNorm(GraphOp, name="graph.batch_norm", traits={"pointwise"}):
             factor = scale / np.sqrt(variance + np.asarray(self.epsilon, x.dtype))
             return ((x - mean) * factor + offset).astype(x.dtype)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, scale, mean, variance = terms(b, *dy, self.x, self.scale, self.mean, self.variance)
+        lead = range(x.rank - 1)
+        inverse = (variance + self.epsilon).point("rsqrt")
+        factor, total = scale * inverse, d.sum(lead)
+        slope = (d * (x - mean)).sum(lead) * inverse
+        return flows(self, d * factor, slope, total, -total * factor, slope * factor * inverse * -0.5)
+
 
 class Softmax(GraphOp, name="graph.softmax"):
     """exp(x - max) over its sum, along the last axis."""
@@ -63,3 +73,7 @@ class Softmax(GraphOp, name="graph.softmax"):
         with np.errstate(all="ignore"):
             e = np.exp(x - x.max(axis=-1, keepdims=True))
             return (e / e.sum(axis=-1, keepdims=True)).astype(x.dtype)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, (d - (d * y).sum((y.rank - 1,), keep_dims=True)) * y)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, bf16, i32, i64
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
+from ..ir.dims import product
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, require_equal, same_dtype, shape_error, tensor
+from .base import Gradients, GraphOp, require_equal, same_dtype, shape_error, tensor
+from .gradient import flows, row_offsets, static, terms
+from .window_gradient import dilation_gradient
 from .windows import PADDINGS, output_size, padded_windows
 
 
@@ -45,6 +51,10 @@ class Pool(GraphOp, name=""):
         ]
         return (TensorType((n, *out, c), x.dtype),)
 
+    def window(self) -> dict[str, Any]:
+        """The attributes that a pool and its gradient share."""
+        return {name: self.attributes[name] for name in ("kernel", "strides", "padding", "pads")}
+
     def windows(self, x: Array, fill: float) -> Array:
         """[N, O…, K…, C], the padding filled."""
         ones = (1,) * len(self.kernel)
@@ -63,6 +73,10 @@ class _MaxPool(Pool, name=""):
         low = lowest(tensor(self.x).dtype)
         return np.fmax(self.windows(x, low), np.asarray(low, x.dtype)).max(axis=self.window_axes)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y = terms(b, *dy, self.x, self.result)
+        return flows(self, x.make("max_pool_gradient", y, d, **self.window()))
+
 
 class _AvgPool(Pool, name=""):
     def evaluate(self, *arrays: Array) -> Array:
@@ -70,6 +84,11 @@ class _AvgPool(Pool, name=""):
         ones = np.ones((1, *x.shape[1:-1], 1), x.dtype)
         total = self.windows(x, 0).sum(axis=self.window_axes, dtype=x.dtype)
         return (total / self.windows(ones, 0).sum(axis=self.window_axes, dtype=x.dtype)).astype(x.dtype)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        size = static(self, tensor(self.x).shape[1:-1])
+        return flows(self, d.make("avg_pool_gradient", size=size, **self.window()))
 
 
 class MaxPool2D(_MaxPool, name="graph.max_pool2d"):
@@ -133,6 +152,16 @@ class MaxPoolArgmax(Pool, name="graph.max_pool_argmax"):
             best, where = np.where(better, v, best), np.where(better, p, where)
         return best, where.astype(self.index.numpy)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        """By place: the second result says where each maximum was."""
+        d, x, at = terms(b, dy[0], self.x, self.results[1])
+        whole = product(x.shape)
+        at = at.reshape((d.shape[0], product(d.shape[1:])))
+        if not self.batch:
+            at = row_offsets(at, product(x.shape[1:]))
+        flat = d.reshape((product(d.shape), 1)).add_rows(at.reshape((product(d.shape),)), whole)
+        return flows(self, flat.reshape(x.shape))
+
 
 def _shape(t: Type) -> tuple[int, ...]:
     return t.shape if isinstance(t, TensorType) else ()  # type: ignore[return-value]
@@ -180,3 +209,6 @@ class Dilation2D(GraphOp, name="graph.dilation2d"):
         )
         low = np.asarray(lowest(tensor(self.x).dtype), x.dtype)
         return np.fmax(np.where(real, (shown + w).astype(x.dtype), low), low).max(axis=(3, 4))
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return dilation_gradient(self, b, *dy)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..ir.attributes import Array
-from .base import Scalars
+from ..ir.core import Builder, Value
+from .base import Gradients, Scalars
 from .elementwise import Binary
+from .gradient import flows, terms
 from .trigonometry import in_double
 
 
@@ -28,6 +30,12 @@ class Pow(Binary, name="graph.pow"):
         with np.errstate(all="ignore"):
             return np.power(x, y)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y, z = terms(b, *dy, self.x, self.y, self.result)
+        positive = x > 0
+        log = positive.where(positive.where(x, 1).point("log"), 0)
+        return flows(self, d * y * x.point("pow", y - 1), d * z * log)
+
 
 class NextAfter(Binary, name="graph.next_after"):
     """The number next to x in the direction of y; y where they are equal."""
@@ -40,3 +48,7 @@ class NextAfter(Binary, name="graph.next_after"):
     def evaluate(self, *arrays: Array) -> Array:
         with np.errstate(all="ignore"):
             return np.nextafter(*arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        return flows(self, d, d * 0)

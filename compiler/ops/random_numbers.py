@@ -18,10 +18,21 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, f32, f64, i32, i64, u32, u64
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import Sym
 from ..ir.opdef import Attr, Operand, Variadic
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, concrete, require_equal, shape_error, tensor
+from .base import (
+    Env,
+    Gradients,
+    GraphOp,
+    NoGradient,
+    concrete,
+    none_flows,
+    require_equal,
+    shape_error,
+    tensor,
+)
 
 DimAttr = tuple[Union[int, Sym], ...]
 
@@ -94,6 +105,8 @@ class RandomKey(GraphOp, name="graph.random_key"):
         low, high = (np.asarray(int(s) & 0xFFFFFFFFFFFFFFFF, np.uint64) for s in seed)
         mixed = wide_words(philox(SCRAMBLE, low, high))
         return np.array([mixed[0], 0, mixed[1]], np.uint64)
+
+    gradient = none_flows
 
 
 #: the key with which seeds are scrambled
@@ -178,6 +191,8 @@ class Random(_Random, name="graph.random", traits={"symbolic"}):
             at += 1
         return out
 
+    gradient = none_flows
+
 
 class RandomPermutation(_Random, name="graph.random_permutation", traits={"symbolic"}):
     """The numbers 0 to size - 1, int32, shuffled: place i changes with one of the places from i on."""
@@ -196,6 +211,8 @@ class RandomPermutation(_Random, name="graph.random_permutation", traits={"symbo
             j = i + int(words[i]) % (n - i)
             out[[i, j]] = out[[j, i]]
         return out
+
+    gradient = none_flows
 
 
 class RandomCategorical(_Random, name="graph.random_categorical", traits={"symbolic"}):
@@ -229,6 +246,8 @@ class RandomCategorical(_Random, name="graph.random_categorical", traits={"symbo
             np.searchsorted(s, v * s[-1], side="right") for s, v in zip(sums, u, strict=True)
         ]
         return np.asarray(found, np.int64).reshape(rows, count)
+
+    gradient = none_flows
 
 
 class _Stream:
@@ -317,6 +336,8 @@ class RandomPoisson(_Sampled, name="graph.random_poisson"):
             out[which[done]] = k[done]
             which = which[~done]
 
+    gradient = none_flows
+
 
 class RandomGamma(_Sampled, name="graph.random_gamma"):
     """Gamma numbers of scale 1 by their shapes, by Marsaglia and Tsang; shape 1 by the exponential's inverse.
@@ -347,3 +368,7 @@ class RandomGamma(_Sampled, name="graph.random_gamma"):
             out[fine] = made
             which = np.union1d(retry, which[~done])
         return out
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        why = "the derivative of a gamma number by its shape is not implemented"
+        return None, NoGradient(why)

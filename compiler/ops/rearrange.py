@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import product
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, normal_axis, shape_error, tensor
+from .base import Gradients, GraphOp, normal_axis, shape_error, tensor
+from .gradient import flows, terms
+from .window_gradient import patches_gradient
 from .windows import output_size
 from .windows import patches as windows
 
@@ -28,6 +31,10 @@ class Reverse(GraphOp, name="graph.reverse"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.flip(arrays[0], self.axes)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        return flows(self, d.make("reverse", axes=self.axes))
 
 
 class Patches(GraphOp, name="graph.patches"):
@@ -54,3 +61,6 @@ class Patches(GraphOp, name="graph.patches"):
         axes = len(self.kernel)
         last = int(np.prod(self.kernel)) * x.shape[-1]
         return found.reshape(*found.shape[: 1 + axes], last)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return patches_gradient(self, b, *dy)

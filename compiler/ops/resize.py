@@ -16,10 +16,24 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import f32
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import Dim, Sym, ceildiv, dim_max, dim_min
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, concrete, require_at_least, require_equal, shape_error, tensor
+from .base import (
+    Env,
+    Gradients,
+    GraphOp,
+    NoGradient,
+    concrete,
+    require_at_least,
+    require_equal,
+    shape_error,
+    tensor,
+)
+from .constant import constant_value
+from .gradient import flows, static, terms
+from .resize_gradient import resize_gradient, taps_matrix
 
 DimAttr = tuple[Union[int, Sym], ...]
 
@@ -183,6 +197,18 @@ class Resize(_Resize, name="graph.resize"):
             x = resample(x, 1 + i, make(x.shape[1 + i], size[i], self.coordinates))
         return x
 
+    def weights(self, sizes: tuple[int, ...], axis: int) -> Array:
+        """How much of every pixel [out, size] each result pixel is, along one axis."""
+        size, out = sizes
+        if self.method == "nearest":
+            return np.eye(size, dtype=np.float32)[nearest_indices(size, out, self.coordinates)]
+        if self.method == "bilinear":
+            lower, upper, part = linear_taps(size, out, self.coordinates)
+            ends = np.eye(size, dtype=np.float32)
+            return ends[lower] * (1 - part)[:, None] + ends[upper] * part[:, None]
+        make = cubic_taps if self.method == "bicubic" else area_taps
+        return taps_matrix(size, make(size, out, self.coordinates))
+
     def _bilinear(self, x: Array, size: tuple[int, ...]) -> Array:
         if x.shape[1:3] == size:  # as it is, while infinity would give NaN
             return x
@@ -193,6 +219,13 @@ class Resize(_Resize, name="graph.resize"):
         above = upper[:, :, left] + (upper[:, :, right] - upper[:, :, left]) * dx
         below = lower[:, :, left] + (lower[:, :, right] - lower[:, :, left]) * dx
         return above + (below - above) * dy
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        x = tensor(self.x)
+        if not x.dtype.is_float:
+            return (None,)
+        h, w = (self.weights(static(self, [x.shape[1 + i], self.size[i]]), i) for i in (0, 1))
+        return flows(self, resize_gradient(terms(b, *dy)[0], h, w).cast(x.dtype))
 
 
 def _lanczos(radius: float) -> Callable[[Array], Array]:
@@ -298,3 +331,16 @@ class ScaleAndTranslate(_Resize, name="graph.scale_and_translate"):
             return size
         stretch = max(1 / scale, 1.0) if self.antialias else 1.0
         return dim_min(size, 2 * math.ceil(KERNELS[self.kernel][0] * stretch * (1 + 1e-6)) + 1)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        x, scale, shift = tensor(self.x), constant_value(self.scale), constant_value(self.translation)
+        if not x.dtype.is_float:
+            return (None,) * 3
+        if scale is None or shift is None:
+            return NoGradient("for that scale and translation must be constants"), None, None
+        rows: list[Array] = []
+        for i in (0, 1):
+            size, out = static(self, [x.shape[1 + i], self.size[i]])
+            taps = kernel_taps(size, out, scale[i], shift[i], self.kernel, self.antialias)
+            rows.append(taps_matrix(size, taps))
+        return flows(self, resize_gradient(terms(b, *dy)[0], *rows).cast(x.dtype), None, None)

@@ -9,9 +9,12 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, i32
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import GraphOp, normal_axis, require_equal, same_dtype, shape_error, tensor
+from .base import Gradients, GraphOp, none_flows, normal_axis, require_equal, same_dtype, shape_error, tensor
+from .gradient import Term, flows, terms
+from .pool import lowest
 
 KINDS = ("sum", "prod", "log_sum_exp")
 
@@ -56,6 +59,27 @@ class Cumulative(GraphOp, name="graph.cumulative"):
         low, high = np.minimum(total, x), np.maximum(total, x)
         return np.where(low == -np.inf, high, high + np.log1p(np.exp(low - high)))
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y = terms(b, *dy, self.x, self.result)
+        if self.kind == "sum":
+            return flows(self, self._backwards(d))
+        if self.kind == "prod":  # TensorFlow's gradient, which is 0 where x is
+            found = self._backwards(y * d)
+            return flows(self, x.eq(0).where(0, found / x))
+        least = lowest(x.dtype)
+        parts = [
+            (self._backwards((part > 0).where(part.point("log"), least) - y) + x).point("exp")
+            for part in (d, -d)
+        ]
+        return flows(self, parts[0] - parts[1])
+
+    def _backwards(self, t: Term) -> Term:
+        """The same for another tensor, from the other end; products as sums."""
+        kind = "sum" if self.kind == "prod" else self.kind
+        return t.make(
+            "cumulative", axis=self.axis, kind=kind, exclusive=self.exclusive, reverse=not self.reverse
+        )
+
 
 class SearchSorted(GraphOp, name="graph.search_sorted"):
     """Where in ascending rows `sorted[b, n]` each of `values[b, m]` would go: in front of its equals, or with `upper`
@@ -79,3 +103,5 @@ class SearchSorted(GraphOp, name="graph.search_sorted"):
         a, v = rows[:, None, :], values[:, :, None]
         before = ~(v < a) if self.upper else a < v
         return before.sum(-1).astype(self.dtype.numpy)
+
+    gradient = none_flows

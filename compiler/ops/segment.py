@@ -9,10 +9,23 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, i32
 from ..ir.attributes import Array
-from ..ir.dims import Dim, Sym, evaluate_dim
+from ..ir.core import Builder, Value
+from ..ir.dims import Dim, Sym, evaluate_dim, product
 from ..ir.opdef import Attr, Operand, Variadic
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, dims_text, require_equal, shape_error, tensor
+from .base import (
+    Env,
+    Gradients,
+    GraphOp,
+    dims_text,
+    no_gradient,
+    none_flows,
+    require_equal,
+    shape_error,
+    tensor,
+)
+from .gradient import flows, terms
+from .segment_gradient import segment_gradient
 
 KINDS = ("sum", "prod", "max", "min")
 
@@ -68,6 +81,9 @@ class SegmentReduce(GraphOp, name="graph.segment_reduce", traits={"symbolic"}):
             high = self.limit or float(np.finfo(dtype).max)
             return -high if self.kind == "max" else high
         return int(np.iinfo(dtype).min if self.kind == "max" else np.iinfo(dtype).max)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return segment_gradient(self, b, *dy)
 
 
 def combined(kind: str, total: Array, x: Array) -> Array:
@@ -130,3 +146,16 @@ class Bincount(GraphOp, name="graph.bincount", traits={"symbolic"}):
                 if value < size:
                     out[value] = one if self.binary else out[value] + one
         return y.reshape(*x.shape[:-1], size)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        """The counts of weights' places; larger numbers than there are counts for have none."""
+        if not self.weights or self.binary:
+            return none_flows(self, b, *dy)
+        d, x = terms(b, *dy, self.x)
+        lead = product(x.shape[:-1])
+        fits = x < self.size if isinstance(self.size, int) else None
+        if fits is None:
+            raise no_gradient(self, f"for that its size must be known, received {self.size}")
+        at = fits.where(x, 0).reshape((lead, x.shape[-1]))
+        picked = d.reshape((lead, self.size)).make("gather", at, axis=1, batch_dims=1).reshape(x.shape)
+        return flows(self, None, fits.where(picked, 0))

@@ -8,11 +8,13 @@ import numpy as np
 
 from ...runtime.errors import DTypeError
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.dims import Dim, Sym, ceildiv, dim_bcast, product
 from ..ir.opdef import Attr, Operand, Variadic
 from ..ir.types import TensorType, Type
 from .base import (
     Env,
+    Gradients,
     GraphOp,
     concrete,
     dims_text,
@@ -24,6 +26,7 @@ from .base import (
     shape_error,
     tensor,
 )
+from .gradient import Term, flows, row_offsets, terms, unslice
 
 DimAttr = tuple[Union[int, Sym], ...]
 
@@ -45,6 +48,10 @@ class Reshape(GraphOp, name="graph.reshape", traits={"symbolic"}):
 
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         return arrays[0].reshape(concrete(self.shape, env))
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d.reshape(x.shape))
 
 
 class BroadcastTo(GraphOp, name="graph.broadcast_to", traits={"symbolic"}):
@@ -69,6 +76,9 @@ class BroadcastTo(GraphOp, name="graph.broadcast_to", traits={"symbolic"}):
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         return np.broadcast_to(arrays[0], concrete(self.shape, env))
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        return flows(self, *terms(b, *dy))
+
 
 class Transpose(GraphOp, name="graph.transpose"):
     """Axes in another order: result axis i is x's axis permutation[i]."""
@@ -84,6 +94,10 @@ class Transpose(GraphOp, name="graph.transpose"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return np.transpose(arrays[0], self.permutation)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        return flows(self, d.transpose(self.permutation.index(i) for i in range(d.rank)))
 
 
 class Pad(GraphOp, name="graph.pad", traits={"symbolic"}):
@@ -114,6 +128,11 @@ class Pad(GraphOp, name="graph.pad", traits={"symbolic"}):
         around = tuple(zip(concrete(self.low, env), concrete(self.high, env), strict=True))
         return np.pad(x, around, constant_values=value[()])
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        stops = tuple(low + size for low, size in zip(self.low, x.shape, strict=True))
+        return flows(self, d.make("slice", starts=self.low, stops=stops, steps=(1,) * d.rank), None)
+
 
 class Concat(GraphOp, name="graph.concat"):
     """The operands one after the other along `axis`."""
@@ -141,6 +160,17 @@ class Concat(GraphOp, name="graph.concat"):
     def evaluate(self, *arrays: Array) -> Array:
         return np.concatenate(arrays, axis=self.axis)
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        (d,) = terms(b, *dy)
+        axis = self.axis % d.rank
+        at: Dim = 0
+        parts: list[Term] = []
+        for v in self.xs:
+            size = tensor(v).shape[axis]
+            parts.append(d.slice(axis, at, at + size))
+            at = at + size
+        return flows(self, *parts)
+
 
 class Slice(GraphOp, name="graph.slice", traits={"symbolic"}):
     """x[start:stop:step] on every axis; starts and stops counted from the front, steps positive."""
@@ -167,6 +197,10 @@ class Slice(GraphOp, name="graph.slice", traits={"symbolic"}):
     def evaluate_dims(self, env: Env, *arrays: Array) -> Array:
         starts, stops = concrete(self.starts, env), concrete(self.stops, env)
         return arrays[0][tuple(slice(a, b, s) for a, b, s in zip(starts, stops, self.steps, strict=True))]
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, unslice(d, self.starts, self.steps, x.shape))
 
 
 class Gather(GraphOp, name="graph.gather"):
@@ -209,3 +243,16 @@ class Gather(GraphOp, name="graph.gather"):
         shape = (*x.shape[:axis], *indices.shape[batch:], *x.shape[axis + 1 :])
         rows = [np.take(t, i, axis=axis - batch) for t, i in zip(tables, lists, strict=True)]
         return np.array(rows, x.dtype).reshape(shape)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        """The rows of dy, added up by their indices."""
+        d, x, at = terms(b, *dy, self.x, self.indices)
+        axis, k = self.axis % x.rank, self.batch_dims
+        lead, outer, inner = product(x.shape[:k]), product(x.shape[k:axis]), product(x.shape[axis + 1 :])
+        count, size = product(at.shape[k:]), x.shape[axis]
+        rows = d.reshape((lead, outer, count, inner)).transpose((0, 2, 1, 3))
+        at = row_offsets(at.reshape((lead, count)), size) if k else at
+        made = rows.reshape((lead * count, outer * inner)).add_rows(at.reshape((lead * count,)), lead * size)
+        return flows(
+            self, made.reshape((lead, size, outer, inner)).transpose((0, 2, 1, 3)).reshape(x.shape), None
+        )

@@ -10,10 +10,12 @@ import numpy as np
 from ...runtime.errors import DTypeError
 from ...runtime.spec import DType, boolean, i32
 from ..ir.attributes import Array
-from ..ir.dims import Sym
+from ..ir.core import Builder, Value
+from ..ir.dims import Sym, product
 from ..ir.opdef import Attr, Operand
 from ..ir.types import TensorType, Type
-from .base import Env, GraphOp, concrete, require_at_least, shape_error, tensor
+from .base import Env, Gradients, GraphOp, concrete, require_at_least, shape_error, tensor
+from .gradient import flows, row_offsets, terms
 
 
 class TopK(GraphOp, name="graph.top_k", traits={"symbolic"}):
@@ -58,6 +60,13 @@ class TopK(GraphOp, name="graph.top_k", traits={"symbolic"}):
         # ascending and stable from the other end is descending, with earlier positions first among equals
         order = (n - 1 - np.argsort(x[..., ::-1], axis=-1, kind="stable"))[..., ::-1][..., :k]
         return np.take_along_axis(x, order, -1), order.astype(self.index_dtype.numpy)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, at = terms(b, dy[0], self.x, self.results[1])
+        rows, size = product(x.shape[:-1]), x.shape[-1]
+        at = row_offsets(at.reshape((rows, self.k)), size)
+        flat = d.reshape((rows * self.k, 1)).add_rows(at.reshape((rows * self.k,)), rows * size)
+        return flows(self, flat.reshape(x.shape))
 
 
 def _heap(x: Array, k: int) -> list[int]:

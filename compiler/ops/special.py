@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from ..ir.opdef import Attr
 from .activation import FloatUnary
-from .base import Scalars
+from .base import Gradients, Scalars
 from .gamma import in_f64
+from .gradient import flows, terms
 from .special_functions import FUNCTIONS
+from .special_gradient import SLOPES
 from .special_reference import REFERENCES
 from .trigonometry import Function, in_double
 
@@ -23,12 +26,20 @@ class Erf(Function, name="graph.erf"):
     scalar = "erf"
     reference = np.vectorize(math.erf, otypes=[np.float64])
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * (2 / math.sqrt(math.pi)) * (-(x * x)).point("exp"))
+
 
 class Erfc(Function, name="graph.erfc"):
     """1 minus the error function, exact where that is close to 1."""
 
     scalar = "erfc"
     reference = np.vectorize(math.erfc, otypes=[np.float64])
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * (-2 / math.sqrt(math.pi)) * (-(x * x)).point("exp"))
 
 
 class Special(FloatUnary, name="graph.special"):
@@ -43,3 +54,7 @@ class Special(FloatUnary, name="graph.special"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return in_double(REFERENCES[self.function], *arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x, y = terms(b, *dy, self.x, self.result)
+        return flows(self, d * SLOPES[self.function](x, y))

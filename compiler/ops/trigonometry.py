@@ -13,10 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..ir.attributes import Array
+from ..ir.core import Builder, Value
 from .activation import FloatUnary
-from .base import Scalars
+from .base import Gradients, Scalars
 from .elementwise import Binary
 from .expression import Num
+from .gradient import flows, terms
 
 
 def in_double(f: Callable[..., Array], *arrays: Array) -> Array:
@@ -40,6 +42,10 @@ class Sin(Function, name="graph.sin"):
     scalar = "sin"
     reference = np.sin
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * x.point("cos"))
+
 
 class Cos(Function, name="graph.cos"):
     """The cosine, right for arguments of any size."""
@@ -47,12 +53,20 @@ class Cos(Function, name="graph.cos"):
     scalar = "cos"
     reference = np.cos
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, -d * x.point("sin"))
+
 
 class Tan(Function, name="graph.tan"):
     """The tangent, right for arguments of any size."""
 
     scalar = "tan"
     reference = np.tan
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, d * (y * y + 1))
 
 
 class Sinh(Function, name="graph.sinh"):
@@ -67,6 +81,10 @@ class Sinh(Function, name="graph.sinh"):
         u = t + 1
         return (t * ((t + 2) / u) * ((u + 1 / u) * 0.5)).op("copysign", x).v
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * x.point("cosh"))
+
 
 class Cosh(Function, name="graph.cosh"):
     """The hyperbolic cosine."""
@@ -77,6 +95,10 @@ class Cosh(Function, name="graph.cosh"):
         _, half = _half_size(e, *v)
         u = half.f("exp")
         return ((u * 0.5) * u + (0.5 / u) / u).v
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, x = terms(b, *dy, self.x)
+        return flows(self, d * x.point("sinh"))
 
 
 def _half_size(e: Scalars, v: Any) -> tuple[Num, Num]:
@@ -97,6 +119,10 @@ class Asinh(Function, name="graph.asinh"):
         near = a + square / ((square + 1).f("sqrt") + 1)
         return _log1p_of(near, a).op("copysign", x).v
 
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, d / y.point("cosh"))
+
 
 class Acosh(Function, name="graph.acosh"):
     """The inverse hyperbolic cosine; NaN below 1."""
@@ -108,6 +134,10 @@ class Acosh(Function, name="graph.acosh"):
         t = x - 1
         y = _log1p_of(t + (t * (t + 2)).f("sqrt"), x)
         return (x < 1).where(x.like(math.nan), y).v
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y = terms(b, *dy, self.result)
+        return flows(self, d / y.point("sinh"))
 
 
 def _log1p_of(near: Num, x: Num) -> Num:
@@ -124,3 +154,8 @@ class Atan2(Binary, name="graph.atan2"):
 
     def evaluate(self, *arrays: Array) -> Array:
         return in_double(np.arctan2, *arrays)
+
+    def gradient(self, b: Builder, *dy: Value | None) -> Gradients:
+        d, y, x = terms(b, *dy, *self.operands)
+        part = d / (x * x + y * y)
+        return flows(self, part * x, -part * y)

@@ -81,6 +81,12 @@ def div_by_one(s: Site, op: e.Div) -> Replacement:
     return s.forward(op.x) if _is(op.y, 1) else None
 
 
+@identity(e.StopGradient)
+def gradient_stopped(s: Site, op: e.StopGradient) -> Replacement:
+    """Gradients are taken before."""
+    return s.forward(op.x)
+
+
 @identity(a.Neg, e.LogicalNot)
 def twice_inverse(s: Site, op: Any) -> Replacement:
     inner = op.x.definer

@@ -1,0 +1,5 @@
+"""Reverse-mode differentiation of graph-level ops: see `reverse`."""
+
+from .reverse import gradients
+
+__all__ = ["gradients"]
