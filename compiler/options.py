@@ -31,6 +31,19 @@ class CompileOptions:
         None, "which signature of a SavedModel; without it serving_default", metavar="NAME"
     )
     batch: int | None = option(None, "a fixed batch size; without it the batch stays dynamic", metavar="N")
+    train: str | None = option(
+        None, "make a library that trains: the optimizer, as adam:learning_rate=1e-3", metavar="OPTIMIZER"
+    )
+    loss: str | None = option(
+        None, "what training minimises, as sparse_categorical_crossentropy:from_logits=true", metavar="LOSS"
+    )
+    metrics: tuple[str, ...] = option(
+        (), "counted beside the loss, as accuracy", metavar="NAME", flag="--metric", repeat=True
+    )
+    trainable: str | None = option(
+        None, "which constants of a graph are trained: an expression for their names (all without it)",
+        metavar="REGEX",
+    )  # fmt: skip
     threads: int | None = option(
         None, "threads a call may use, for the model returned", metavar="N", cache="same"
     )

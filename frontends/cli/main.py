@@ -20,6 +20,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("info", ".cmd_info", "show what is inside a model file or a compiled library"),
     ("opt", ".cmd_opt", "run passes over IR text"),
     ("bench", ".cmd_bench", "time a compiled library"),
+    ("train", ".cmd_train", "train a library that was compiled with --train"),
 )
 
 

@@ -90,7 +90,7 @@ def _endangered(refs: Iterable[Ref]) -> list[Ref]:
     known = set(refs)
     out: list[Ref] = []
     for t in list(nodes.pending):
-        if t.node.values is None and t.node.reads and not t.node.symbolic and t.ref not in known:
+        if t.node.value(t.index) is None and t.node.reads and not t.node.symbolic and t.ref not in known:
             known.add(t.ref)
             out.append(t.ref)
     # the set has no order of its own, and equal graphs must look equal
@@ -111,7 +111,7 @@ class _Graph:
     def __init__(self, wanted: Sequence[Ref], updates: dict[Variable, Ref]) -> None:
         self.wanted, self.updates = wanted, updates
         roots = [n for n, _ in (*wanted, *updates.values())]
-        self.nodes = ordered(dict.fromkeys(roots), lambda n: n.values is None)
+        self.nodes = ordered(dict.fromkeys(roots), lambda n: not n.done)
         self.leaves: list[Node] = []
         self.variables: dict[Variable, int] = {}
         self.key = self._key()
@@ -121,7 +121,7 @@ class _Graph:
         key: list[int] = []
         for n in self.nodes:
             place[n] = len(place)
-            if n.values is not None:
+            if n.done:
                 self.leaves.append(n)
                 key.append(-1)
                 key += [_type_number(t) for t in n.types]

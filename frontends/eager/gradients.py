@@ -13,7 +13,8 @@ from ...compiler.ir.core import Block, Builder, Op, Value
 from ...compiler.ir.location import Location
 from ...compiler.ops.constant import Constant
 from .lower import Lowering
-from .nodes import Node, Ref, apply, leaf, named, ordered
+from .nodes import Node, Ref, Template, apply, apply_template, leaf, named, ordered
+from .regions import absorbed, attributes_of
 
 _MOST = 256
 _recipes: OrderedDict[Any, Recipe] = OrderedDict()
@@ -28,6 +29,8 @@ class Step:
     attributes: dict[str, Any]
     location: Location
     constant: Array | None = None
+    #: of an op with regions
+    template: Template | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Recipe:
                 refs.append((leaf(s.constant, number=True), 0))
                 continue
             with named(s.location):
-                node = apply(s.op, [refs[i] for i in s.operands], **s.attributes)
+                given = tuple(refs[i] for i in s.operands)
+                node = apply_template(s.template, given) if s.template else apply(s.op, given, **s.attributes)
             refs += [(node, i) for i in range(len(node.types))]
         return [None if i is None else refs[i] for i in self.wanted]
 
@@ -118,7 +122,14 @@ def _recipe(
         if isinstance(op, Constant):
             steps.append(Step(None, (), {}, op.location, op.value.array))
         else:
-            attributes = {k: v for k, v in op.attributes.items() if k != "requires"}
-            steps.append(Step(type(op), tuple(number[v] for v in op.operands), attributes, op.location))
+            steps.append(_step(op, number))
         op = op.next
     return Recipe(tuple(steps), tuple(None if v is None else number[v] for v in found))
+
+
+def _step(op: Op, number: dict[Value, int]) -> Step:
+    """The step for an op; the results of the op have their numbers already."""
+    if op.regions:
+        template, operands = absorbed(op)
+        return Step(type(op), tuple(number[v] for v in operands), {}, op.location, template=template)
+    return Step(type(op), tuple(number[v] for v in op.operands), attributes_of(op), op.location)

@@ -10,6 +10,7 @@ import itertools
 import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -29,18 +30,48 @@ Ref: TypeAlias = "tuple[Node, int]"
 
 
 class Template:
-    """An op with its attributes on operands of certain types."""
+    """An op with its attributes on operands of certain types.
 
-    __slots__ = ("attributes", "number", "op", "operand_types", "types")
+    One with regions has `bodies`: what they see of outside are the node's operands, of which the op's own are the
+    first `own` ones.
+    """
+
+    __slots__ = ("attributes", "bodies", "number", "op", "operand_types", "own", "types")
 
     def __init__(
-        self, op: type[Op], attributes: dict[str, Attribute], operand_types: tuple[Type, ...]
+        self,
+        op: type[Op],
+        attributes: dict[str, Attribute],
+        operand_types: tuple[Type, ...],
+        bodies: tuple[Body, ...] = (),
+        own: int = -1,
     ) -> None:
         self.op, self.attributes, self.operand_types = op, attributes, operand_types
-        made = op(*Block(operand_types).args, location=_site, **attributes)
-        self.types: tuple[TensorType, ...] = tuple(_tensor_type(r.type) for r in made.results)
-        made.set_operands(())
+        self.bodies, self.own = bodies, own
+        self.types: tuple[TensorType, ...]
+        if bodies:
+            self.types = bodies[-1].result_types(operand_types)
+        else:
+            made = op(*Block(operand_types).args, location=_site, **attributes)
+            self.types = tuple(_tensor_type(r.type) for r in made.results)
+            made.set_operands(())
         self.number = len(_templates)
+
+
+@dataclass(frozen=True)
+class Body:
+    """A region of an op: what it computes of the node's operands and of its own arguments. Values have numbers: the
+    operands, the arguments, then the results of the steps in order."""
+
+    arguments: tuple[TensorType, ...]
+    steps: tuple[tuple[Template, tuple[int, ...]], ...]
+    results: tuple[int, ...]
+
+    def result_types(self, operand_types: tuple[Type, ...]) -> tuple[TensorType, ...]:
+        types = [*operand_types, *self.arguments]
+        for template, _ in self.steps:
+            types += template.types
+        return tuple(_tensor_type(types[i]) for i in self.results)
 
 
 _templates: dict[Any, Template] = {}
@@ -144,6 +175,11 @@ class Node:
         #: whether it has no value: it belongs to a traced function, or depends on a placeholder
         self.symbolic = self.trace is not None
 
+    @property
+    def done(self) -> bool:
+        """Whether all of its results are known."""
+        return self.values is not None and all(v is not None for v in self.values)
+
     def value(self, index: int) -> Array | None:
         return self.values[index] if self.values is not None else None
 
@@ -204,24 +240,34 @@ pending: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def template_of(
-    op: type[Op], operand_types: tuple[Type, ...], attributes: Mapping[str, Attribute]
+    op: type[Op],
+    operand_types: tuple[Type, ...],
+    attributes: Mapping[str, Attribute],
+    bodies: tuple[Body, ...] = (),
+    own: int = -1,
 ) -> Template:
     """The template of an op; raises what its inference raises."""
-    key = (op, operand_types, tuple(sorted(attributes.items())))
+    key: Any = (op, operand_types, tuple(sorted(attributes.items())))
+    if bodies:
+        key = (*key, bodies, own)
     found = _templates.get(key)
     if found is None:
-        found = _templates[key] = Template(op, dict(attributes), operand_types)
+        found = _templates[key] = Template(op, dict(attributes), operand_types, bodies, own)
     return found
 
 
 def apply(op: type[Op], operands: Iterable[Ref], **attributes: Any) -> Node:
     """A new node. Raises ShapeError, DTypeError … where the op does not fit its operands."""
     refs = tuple(operands)
-    template = template_of(op, tuple([n.types[i] for n, i in refs]), attributes)
+    return apply_template(template_of(op, tuple([n.types[i] for n, i in refs]), attributes), refs)
+
+
+def apply_template(template: Template, refs: tuple[Ref, ...]) -> Node:
+    """A new node of a template."""
     node = Node(template, refs, template.types)
     depth = 0
     for n, _ in refs:
-        if n.values is None:
+        if not n.done:
             depth = max(depth, n.depth)
             node.reads = node.reads or n.reads
             node.symbolic = node.symbolic or n.symbolic

@@ -102,7 +102,7 @@ class Tensor(Operators):
         self.node, self.index = node, index
         #: which of its steps count, for layers that come after one that masks
         self.mask: Any = None
-        if node.values is None and not node.symbolic:
+        if node.value(index) is None and not node.symbolic:
             nodes.pending.add(self)
 
     @property

@@ -37,12 +37,21 @@ class Traced:
             self.outputs: list[Ref] = [convert(v).ref for v in leaves(self.result) if v is not None]
         self.updates = trace.updates
         roots = [n for n, _ in (*self.outputs, *self.updates.values())]
-        self.nodes = ordered(dict.fromkeys(roots), lambda n: n.values is None)
+        self.nodes = ordered(dict.fromkeys(roots), lambda n: not n.done)
         self._check(trace)
         reads = [n.variable for n in self.nodes if isinstance(n, Read)]
         self.variables: tuple[Variable, ...] = tuple(dict.fromkeys([*reads, *self.updates]))
         #: variables that are constants of the compiled function
         self.constants: tuple[Variable, ...] = ()
+
+    def forget(self, variables: Iterable[Variable]) -> None:
+        """What the function assigns to these variables is not kept: they serve one call alone."""
+        for v in variables:
+            self.updates.pop(v, None)
+        roots = [n for n, _ in (*self.outputs, *self.updates.values())]
+        self.nodes = ordered(dict.fromkeys(roots), lambda n: not n.done)
+        reads = [n.variable for n in self.nodes if isinstance(n, Read)]
+        self.variables = tuple(dict.fromkeys([*reads, *self.updates]))
 
     def freeze(self, variables: Iterable[Variable]) -> None:
         """These variables, as far as the function does not assign them, become constants of their present values."""
@@ -55,13 +64,13 @@ class Traced:
         outside = [
             n
             for n in self.nodes
-            if n.values is None and n.trace is None and not isinstance(n, (Read, Placeholder))
+            if not n.done and n.trace is None and not isinstance(n, (Read, Placeholder))
         ]
         if outside:
             with tracing(None):
                 evaluate.compute([(n, i) for n in outside for i in range(len(n.types))])
             roots = [n for n, _ in (*self.outputs, *self.updates.values())]
-            self.nodes = ordered(dict.fromkeys(roots), lambda n: n.values is None)
+            self.nodes = ordered(dict.fromkeys(roots), lambda n: not n.done)
 
     def add_to(self, module: Op, names: dict[Variable, str], outputs: Sequence[str] | None = None) -> None:
         """The function in a module that has these variables."""
@@ -69,8 +78,9 @@ class Traced:
         func, block = new_function(module, self.name, inputs)
         values: dict[Node, Any] = {p: (a,) for p, a in zip(self.inputs, block.args, strict=True)}
         lowering = Lowering(block, values)
+        known = set(self.constants)
         for n in self.nodes:
-            if isinstance(n, Read) and n.variable in self.constants:
+            if isinstance(n, Read) and n.variable in known:
                 value = Dense(n.variable.numpy(), n.variable.path)
                 values[n] = (lowering.b(Constant, value=value),)
         lowering.add(self.nodes, lambda n: names[n.variable] if isinstance(n, Read) else "")

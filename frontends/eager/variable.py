@@ -13,6 +13,7 @@ from ...compiler.ir.types import TensorType
 from ...runtime.errors import DTypeError, InputError, ShapeError
 from . import evaluate, nodes
 from .nodes import Read, Ref
+from .regions import RegionTrace
 from .storage import Storage
 from .tensor import Operators, Tensor, TensorLike, as_dtype, convert
 
@@ -108,6 +109,9 @@ class Variable(Operators):
     def _traced(self, trace: nodes.Trace) -> Tensor:
         if self in trace.updates:
             return Tensor(*trace.updates[self])
+        if isinstance(trace, RegionTrace):
+            with trace.outside():
+                return self.value
         if self not in trace.reads:
             trace.reads[self] = Read(self)
         for r in nodes.recorders:
@@ -142,6 +146,8 @@ class Variable(Operators):
         if new.type.shape != self.type.shape:
             raise ShapeError(f"variable {self.name!r}: expected shape {self.shape}, received {new.shape}")
         if trace is not None:
+            if isinstance(trace, RegionTrace):
+                trace.check_assigns(self.name)
             trace.updates[self] = new.ref
             return self
         self._changed()

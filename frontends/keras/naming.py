@@ -56,3 +56,9 @@ def scope(name: str) -> Iterator[None]:
 def path(name: str) -> str:
     """A name after those of the scopes it is in: `model/dense/kernel`; `model/dense/` for the empty one."""
     return "/".join([*_scopes(), name])
+
+
+def count(prefix: str) -> int:
+    """How often a prefix was asked for, this time counted."""
+    _given[prefix] += 1
+    return _given[prefix]

@@ -140,7 +140,7 @@ class Layer(Holder):
         """Masks that the inputs carry, where `call` takes them and none is given."""
         names = list(signature.parameters)
         for i, name in enumerate(names):
-            wanted = "mask" if i == 0 else f"{name}_mask"
+            wanted = "mask" if i == 0 and "mask" in names else f"{name}_mask"
             if wanted in names and bound.arguments.get(wanted) is None and name in bound.arguments:
                 masks = rebuilt(bound.arguments[name], lambda t: getattr(t, "mask", None))
                 if any(m is not None for m in leaves(masks)):
@@ -220,21 +220,23 @@ class Layer(Holder):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes it was built for."""
-        return None if self._build_shapes is None else {"input_shape": self._build_shapes}
+        shapes = self._build_shapes
+        if not shapes:
+            return None
+        return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds it for the shapes of `get_build_config`."""
-        if config and "input_shape" in config and not self.built:
-            shapes = config["input_shape"]
-            with naming.scope(self.name):
-                self.build(*shapes if isinstance(shapes, _Shapes) else [_tuples(shapes)])
+        if not config or self.built:
+            return
+        with naming.scope(self.name):
+            if "input_shape" in config:
+                self.build(_tuples(config["input_shape"]))
+            elif "shapes_dict" in config:
+                self.build(**{k: _tuples(v) for k, v in config["shapes_dict"].items()})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-class _Shapes(tuple):  # type: ignore[type-arg]
-    """The shapes of several arguments of `build`."""
 
 
 def build_shapes(layer: Layer, args: Any, kwargs: Any) -> list[Any]:
@@ -260,13 +262,13 @@ def _shape(t: Any) -> Any:
 
 def _building(build: Callable[..., Any]) -> Callable[..., Any]:
     """A `build` that remembers its shapes."""
+    signature = inspect.signature(build)
 
     @wraps(build)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> Any:
         self._set_up()
         if self._build_shapes is None:
-            given = [*args, *kwargs.values()]
-            object.__setattr__(self, "_build_shapes", given[0] if len(given) == 1 else _Shapes(given))
+            object.__setattr__(self, "_build_shapes", _named_shapes(signature, args, kwargs))
             object.__setattr__(self, "_path", naming.path("")[:-1] or self.name)
         direct = naming.path("").split("/")[-2:-1] != [self.name]
         if direct:
@@ -278,6 +280,18 @@ def _building(build: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return wrapped
+
+
+def _named_shapes(signature: inspect.Signature, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The shapes that `build` was given, by its parameters."""
+    bound = signature.bind(None, *args, **kwargs).arguments
+    shapes: dict[str, Any] = {}
+    for name, value in list(bound.items())[1:]:
+        if signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+            value = value[0] if len(value) == 1 else list(value) or None
+        if value is not None:
+            shapes[name] = value
+    return shapes
 
 
 _ANY = inspect.signature(lambda *args, **kwargs: None)
@@ -294,6 +308,11 @@ def _signature(call: Callable[..., Any], layer: Layer) -> inspect.Signature:
         except AttributeError:
             pass
     return found_
+
+
+def call_parameters(layer: Layer) -> set[str]:
+    """The names of what a layer's `call` takes."""
+    return set(_signature(type(layer).call, layer).parameters)
 
 
 def _as_tensor(value: Any) -> Any:

@@ -1,0 +1,110 @@
+"""Inputs made larger by whole factors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ....compiler.ops.resize import Resize, ScaleAndTranslate
+from ...eager.ops.arrays import broadcast_dims, reshape_to
+from ...eager.tensor import Tensor, cast, convert, op
+from .layer import Layer
+from .layer_arguments import data_format_name, described, sizes
+from .spec import InputSpec
+
+_METHODS = ("bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
+
+
+def repeated(x: Tensor, factors: Sequence[int]) -> Tensor:
+    """x [N, size…, C] with every element so many times along each spatial axis."""
+    first, *inner, last = x.type.shape
+    rows = list(zip(inner, factors, strict=True))
+    apart = [d for size, _ in rows for d in (size, 1)]
+    spread = [d for row in rows for d in row]
+    wide = broadcast_dims(reshape_to(x, (first, *apart, last)), (first, *spread, last))
+    return reshape_to(wide, (first, *(size * factor for size, factor in rows), last))
+
+
+class _UpSampling(Layer):
+    rank: ClassVar[int] = 2
+
+    def __init__(self, size: Any = 2, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = data_format_name(data_format)
+        self.size = sizes(size, self.rank, "size")
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def call(self, inputs: Any) -> Any:
+        return repeated(inputs, self.size)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        first, *inner, last = input_shape
+        return (first, *(None if d is None else d * f for d, f in zip(inner, self.size, strict=True)), last)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **described(self, "size", "data_format")}
+
+
+class UpSampling1D(_UpSampling):
+    """Every step `size` times: [N, steps, C] to [N, size * steps, C]."""
+
+    rank = 1
+
+    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+        super().__init__(size, None, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["data_format"]
+        return {**config, "size": self.size[0]}
+
+
+class UpSampling2D(_UpSampling):
+    """Images [N, H, W, C] enlarged to [N, size[0] * H, size[1] * W, C]: every pixel repeated (nearest), or pixels
+    between them interpolated (bilinear, bicubic, lanczos3, lanczos5)."""
+
+    def __init__(
+        self,
+        size: Any = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(size, data_format, **kwargs)
+        self.interpolation = interpolation.lower()
+        if self.interpolation not in _METHODS:
+            raise ValueError(
+                f"Unknown `interpolation` argument: expected one of {_METHODS}. Received: interpolation={interpolation}"
+            )
+
+    def call(self, inputs: Any) -> Any:
+        if self.interpolation == "nearest":
+            return repeated(inputs, self.size)
+        _, height, width, _ = inputs.type.shape
+        size = (height * self.size[0], width * self.size[1])
+        if self.interpolation in ("bilinear", "bicubic"):
+            y = op(Resize, inputs, size=size, method=self.interpolation, coordinates="half_pixel")
+        else:
+            factors = convert(np.array(self.size, np.float32))
+            none = convert(np.zeros(2, np.float32))
+            y = op(
+                ScaleAndTranslate,
+                inputs,
+                factors,
+                none,
+                size=size,
+                kernel=self.interpolation,
+                antialias=False,
+            )
+        return cast(y, inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "interpolation": self.interpolation}
+
+
+class UpSampling3D(_UpSampling):
+    """Every voxel repeated along each axis: [N, D, H, W, C] to [N, size[0] * D, size[1] * H, size[2] * W, C]."""
+
+    rank = 3

@@ -1,0 +1,207 @@
+"""Objects to configurations and back, in the form that Keras 3 writes into its files, and looking them up by name.
+
+An object's configuration is a dict with `module`, `class_name`, `config` and `registered_name`. The modules are
+Keras' public ones ("keras.losses"), so that files go both ways. Only what is in this package, registered or handed
+over in `custom_objects` is made: no configuration can name other code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ..eager.tensor import Tensor
+from ..eager.variable import Variable
+
+#: by the name that stands in files, "package>name" for registered ones
+_registered: dict[str, Any] = {}
+_names: dict[Any, str] = {}
+_HERE = __name__.rpartition(".")[0]
+
+
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
+    """A decorator: the class or function is found again by "package>name" in configurations.
+
+    Raises ValueError for a class without get_config().
+    """
+
+    def register(thing: Any) -> Any:
+        if inspect.isclass(thing) and not hasattr(thing, "get_config"):
+            raise ValueError(f"expected a class with get_config() to register, received {thing.__name__}")
+        called = f"{package}>{name or thing.__name__}"
+        _registered[called] = thing
+        _names[thing] = called
+        return thing
+
+    return register
+
+
+def get_registered_name(obj: Any) -> str:
+    """The name under which a class or function is registered; its own name otherwise."""
+    return _names.get(obj, obj.__name__)
+
+
+def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """What a name stands for among custom and registered objects, or None."""
+    return (custom_objects or {}).get(name, _registered.get(name))
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """All registered objects by name; entries may be added."""
+    return _registered
+
+
+@contextlib.contextmanager
+def custom_object_scope(*objects: Mapping[str, Any]) -> Iterator[None]:
+    """Inside of it these names are known."""
+    kept = dict(_registered)
+    for o in objects:
+        _registered.update(o)
+    try:
+        yield
+    finally:
+        _registered.clear()
+        _registered.update(kept)
+
+
+def public_module(thing: Any) -> str:
+    """Keras' public module for a class or function of this package: `keras.losses` for what is in a file of
+    losses/; its own module for others."""
+    module = thing.__module__ or ""
+    if not module.startswith(_HERE + "."):
+        return module
+    folder, _, rest = module[len(_HERE) + 1 :].partition(".")
+    return f"keras.{folder}.schedules" if rest == "schedules" else f"keras.{folder}"
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """A configuration of plain values. Raises ValueError for what has none."""
+    if obj is None or isinstance(obj, (bool, int, float, str)):
+        return obj
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, (Tensor, Variable, np.ndarray)):
+        value = np.asarray(obj)
+        if not value.ndim:
+            return value.item()
+        return {"class_name": "__numpy__", "config": {"value": value.tolist(), "dtype": str(value.dtype)}}
+    if isinstance(obj, (list, tuple)):
+        return [serialize_keras_object(v) for v in obj]
+    if isinstance(obj, dict):
+        return {k: serialize_keras_object(v) for k, v in obj.items()}
+    thing = obj if inspect.isfunction(obj) else type(obj)
+    inner = thing.__module__.startswith(_HERE + ".")
+    made: dict[str, Any] = {"module": public_module(thing), "class_name": thing.__name__, "config": {}}
+    made["registered_name"] = None if inner else _names.get(thing, thing.__name__)
+    if inspect.isfunction(obj):
+        if obj.__name__ == "<lambda>":
+            raise ValueError("expected a function with a name, received a lambda: it cannot be saved")
+        return {**made, "class_name": "function", "config": obj.__name__, "registered_name": made["registered_name"]}
+    if not hasattr(obj, "get_config"):
+        raise ValueError(f"expected an object with get_config(), received a {thing.__name__}")
+    made["config"] = obj.get_config()
+    return made
+
+
+def deserialize_keras_object(
+    config: Any, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """The object for a configuration; plain values are what they are, lists and dicts are gone through.
+
+    `module_objects`: names that a text, or a class name without a module, may stand for. Raises ValueError for a
+    class that is not known.
+    """
+    if isinstance(config, str) and module_objects is not None:
+        return _found(config, None, custom_objects, module_objects)
+    if isinstance(config, (list, tuple)):
+        return [deserialize_keras_object(v, custom_objects) for v in config]
+    if not isinstance(config, dict):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {k: deserialize_keras_object(v, custom_objects) for k, v in config.items()}
+    name, inner = config["class_name"], config["config"]
+    if name == "__numpy__":
+        return np.array(inner["value"], inner["dtype"])
+    if name == "__tensor__":
+        return np.array(inner["value"], inner["dtype"])
+    if name == "function":
+        name = inner
+    names = [n for n in (config.get("registered_name"), name) if n]
+    found = _found(name, config.get("module"), custom_objects, module_objects, names)
+    if config["class_name"] == "function" or not inspect.isclass(found):
+        return found
+    return made_from(found, inner, custom_objects)
+
+
+def made_from(cls: type, config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+    """An object of a class for its configuration."""
+    make = getattr(cls, "from_config", None)
+    if make is None:
+        raise ValueError(f"expected a class with from_config(), received {cls.__name__}")
+    config = dict(config) if isinstance(config, dict) else config
+    if "custom_objects" in inspect.signature(make).parameters:
+        return make(config, custom_objects=custom_objects)
+    return make(config)
+
+
+def _found(
+    name: str,
+    module: str | None,
+    custom_objects: Mapping[str, Any] | None,
+    module_objects: Mapping[str, Any] | None,
+    names: list[str] | None = None,
+) -> Any:
+    for called in names or [name]:
+        found = get_registered_object(called, custom_objects)
+        if found is not None:
+            return found
+    if module_objects is not None and name in module_objects:
+        return module_objects[name]
+    parts = (module or "").split(".")
+    if parts[0] == "keras" and len(parts) > 1 and not name.startswith("_"):
+        parts = [p for p in parts[1:] if p != "src"]
+        with contextlib.suppress(ModuleNotFoundError):
+            found = getattr(import_module(".".join([_HERE, *parts])), name, None)
+            if found is not None:
+                return found
+    raise ValueError(
+        f"expected a class or function that is known, received {name!r}"
+        + (f" of {module}" if module else "")
+        + ": register it with keras.saving.register_keras_serializable, or hand it over in custom_objects"
+    )
+
+
+class Names:
+    """The classes and functions of one kind (`initializer`, `loss`, …) by the names that `get` takes."""
+
+    def __init__(self, kind: str, objects: Mapping[str, Any]) -> None:
+        self.kind, self.objects = kind, dict(objects)
+
+    def deserialize(self, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        return deserialize_keras_object(config, custom_objects, self.objects)
+
+    def get(self, identifier: Any) -> Any:
+        """The object for a name, a configuration, a class, or an object or function itself; None for None.
+
+        Raises ValueError for what is none of these.
+        """
+        found = identifier
+        if isinstance(identifier, dict):
+            found = self.deserialize(identifier)
+        elif isinstance(identifier, str):
+            found = get_registered_object(identifier) or self.objects.get(identifier)
+            if found is None:
+                known = ", ".join(sorted(n for n in self.objects if n.islower()))
+                raise ValueError(f"expected the name of a known {self.kind}, received {identifier!r}; known are {known}")
+        if found is None:
+            return None
+        if inspect.isclass(found):
+            found = found()
+        if not callable(found) and not hasattr(found, "get_config"):
+            raise ValueError(f"expected the name, the configuration or an object of a {self.kind}, received {identifier!r}")
+        return found

@@ -1,0 +1,47 @@
+"""The module of a training library for a model in any form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...compiler.ir.core import Op
+from ...compiler.options import CompileOptions
+from ...runtime.errors import OptionError
+from .imported import ImportedGraph
+from .library import training_module
+
+
+def check_training(options: CompileOptions) -> None:
+    """Raises OptionError for options of training that do not fit each other."""
+    if options.train is None:
+        given = [n for n in ("loss", "metrics", "trainable") if getattr(options, n)]
+        if given:
+            raise OptionError(f"expected --train beside --{given[0]}: without it the library does not train")
+    elif options.loss is None:
+        raise OptionError("expected --loss beside --train: what training minimises")
+
+
+def training_source(model: Any, options: CompileOptions, name: str) -> Op:
+    """The module for a Keras-like model, or for a module of IR whose constants are to be trained."""
+    check_training(options)
+    if isinstance(model, Op):
+        model = ImportedGraph(model, options.trainable or ".*", name)
+    elif options.trainable is not None:
+        choose(model, options.trainable)
+    return training_module(model, options.train or "", options.loss or "", options.batch, options.metrics)
+
+
+def choose(model: Any, trainable: str) -> None:
+    """Trains the weights alone whose paths match; OptionError when none does."""
+    import re
+
+    try:
+        wanted = re.compile(trainable)
+    except re.error as e:
+        raise OptionError(f"expected a regular expression for the names of weights, received {trainable!r}: {e}") from None
+    weights = [v for v in model.weights if v.trainable]
+    for v in weights:
+        v.trainable = wanted.search(v.path) is not None
+    if not any(v.trainable for v in weights):
+        known = ", ".join(v.path for v in weights[:10])
+        raise OptionError(f"expected an expression that matches names of weights, received {trainable!r}; weights: {known}")
