@@ -105,7 +105,7 @@ def _recipe(
         values[n] = tuple(block.args[at : at + len(n.types)])
         at += len(n.types)
     lowering = Lowering(block, values)
-    lowering.add([n for n in graph if n in through])
+    lowering.add([n for n in graph if n in through], again=True)
     last = block.last
     number = {lowering.value(r): k for k, r in enumerate(refs)}
     found = gradients(

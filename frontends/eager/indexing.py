@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...compiler.ir.dims import Dim, dim_max, dim_min
 from ...compiler.ops.rearrange import Reverse
 from ...compiler.ops.shape import Gather, Reshape, Slice
 from ...runtime.errors import InputError, ShapeError
@@ -73,11 +74,16 @@ def _cut(x: Tensor, keys: list[Any]) -> Tensor:
                 last = max(last, first) if count else first
             starts.append(first), stops.append(max(last, first)), steps.append(step)
         elif isinstance(k, slice):
-            if k.step not in (None, 1) or (k.start or 0) < 0 or (k.stop is not None and k.stop > 0):
+            if k.step not in (None, 1):
                 raise ShapeError(
                     f"expected a known size for the slice {k}, received one known when it is computed"
                 )
-            starts.append(k.start or 0), stops.append(size + (k.stop or 0)), steps.append(1)
+            first = _from_front(k.start or 0, size)
+            starts.append(first)
+            (
+                stops.append(size if k.stop is None else dim_max(_from_front(k.stop, size), first)),
+                steps.append(1),
+            )
         elif _is_list(k):
             starts.append(0), stops.append(size), steps.append(1)
         else:
@@ -90,6 +96,13 @@ def _cut(x: Tensor, keys: list[Any]) -> Tensor:
     if not whole or any(s != 1 for s in steps):
         x = op(Slice, x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))
     return op(Reverse, x, axes=tuple(backwards)) if backwards else x
+
+
+def _from_front(place: int, size: Dim) -> Dim:
+    """A slice's end, counted from the front, in a size that is known when it is computed."""
+    if place == 0:
+        return 0
+    return dim_max(size + place, 0) if place < 0 else dim_min(size, place)
 
 
 def _shaped(x: Tensor, keys: list[Any]) -> Tensor:

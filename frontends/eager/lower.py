@@ -19,14 +19,16 @@ class Lowering:
         self.b = Builder(block)
         self.values = values
 
-    def add(self, nodes: Iterable[Node], variable: Callable[[Node], str] | None = None) -> None:
-        """Ops for nodes, which come after their operands. Known values become constants; `variable` gives the
-        symbol for a read."""
+    def add(
+        self, nodes: Iterable[Node], variable: Callable[[Node], str] | None = None, again: bool = False
+    ) -> None:
+        """Ops for nodes, which come after their operands. Known values become constants, unless the ops are
+        wanted `again`; `variable` gives the symbol for a read."""
         for node in nodes:
             if node in self.values:
                 continue
             self.b.location = node.site
-            if node.done:
+            if node.done and not (again and node.template is not None):
                 self.values[node] = tuple(
                     self.b(Constant, value=Dense(v)) for v in node.values or () if v is not None
                 )

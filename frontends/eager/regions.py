@@ -12,7 +12,18 @@ from ...compiler.ir.types import TensorType
 from ...compiler.ops.control import yielded
 from ...runtime.errors import InputError
 from . import nodes
-from .nodes import Body, Node, Placeholder, Ref, Template, Trace, apply_template, ordered, template_of, tracing
+from .nodes import (
+    Body,
+    Node,
+    Placeholder,
+    Ref,
+    Template,
+    Trace,
+    apply_template,
+    ordered,
+    template_of,
+    tracing,
+)
 from .structure import leaves
 from .tensor import Tensor, convert
 
@@ -83,7 +94,10 @@ class Traced:
 
 
 def build(
-    op: type[Op], own: Sequence[Tensor], regions: Sequence[tuple[Traced, Sequence[Tensor]]], **attributes: Attribute
+    op: type[Op],
+    own: Sequence[Tensor],
+    regions: Sequence[tuple[Traced, Sequence[Tensor]]],
+    **attributes: Attribute,
 ) -> list[Tensor]:
     """The results of an op on its own operands, with regions that end with these tensors."""
     operands: dict[Ref, int] = {}
@@ -97,7 +111,9 @@ def build(
                 if not traced.inside(ref[0]) and ref not in operands:
                     operands[ref] = len(outside)
                     outside.append(ref)
-    bodies = tuple(_body(traced, [t.ref for t in outputs], operands, len(outside)) for traced, outputs in regions)
+    bodies = tuple(
+        _body(traced, [t.ref for t in outputs], operands, len(outside)) for traced, outputs in regions
+    )
     template = template_of(op, tuple(n.types[i] for n, i in outside), attributes, bodies, len(first))
     node = apply_template(template, tuple(outside))
     return [Tensor(node, i) for i in range(len(node.types))]

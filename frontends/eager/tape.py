@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -105,7 +106,8 @@ class GradientTape(Recorder):
         refs: list[list[Ref]] = [self._refs(s) for s in wanted]
         seeds: list[Ref | None] = [None] * len(targets)
         if output_gradients is not None:
-            given = list(leaves(output_gradients))
+            single = not isinstance(target, (list, tuple, dict))
+            given = [output_gradients] if single else list(_beside(target, output_gradients))
             seeds = [
                 None if g is None else convert(g, n.types[i].dtype).ref
                 for g, (n, i) in zip(given, targets, strict=True)
@@ -133,7 +135,7 @@ class GradientTape(Recorder):
         for k in range(int(np.prod(shape, dtype=np.int64))):
             seed = np.zeros(shape, y.type.dtype.numpy)
             seed.reshape(-1)[k] = 1
-            rows.append(list(leaves(self.gradient(y, sources, output_gradients=[seed]))))
+            rows.append(list(leaves(self.gradient(y, sources, output_gradients=seed))))
         columns = zip(*rows, strict=True)
         return packed(
             sources,
@@ -172,6 +174,18 @@ class GradientTape(Recorder):
                 n.operands = ()
         self._nodes.clear()
         self._reads.clear()
+
+
+def _beside(target: Any, given: Any) -> Iterator[Any]:
+    """What is given for each tensor of a structure."""
+    if isinstance(target, dict):
+        for k in target:
+            yield from _beside(target[k], given[k])
+    elif isinstance(target, (list, tuple)):
+        for t, g in zip(target, given, strict=True):
+            yield from _beside(t, g)
+    else:
+        yield given
 
 
 class _Pause:

@@ -276,7 +276,7 @@ def promoted(a: DType, b: DType) -> DType:
     if a.is_float or b.is_float:
         if not (a.is_float and b.is_float):
             return a if a.is_float else b
-        if {a.name, b.name} == {"f16", "bf16"}:
+        if {a.tf_name, b.tf_name} == {"float16", "bfloat16"}:
             return f32
         return max(a, b, key=lambda d: _FLOATS.index(d.tf_name))
     if a.kind == "i" and b.kind == "u" and b.size >= a.size:
@@ -291,15 +291,16 @@ def _wider(unsigned: DType) -> DType:
 
 
 def pair(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
-    """Two operands of one data type: Python numbers take that of the other operand."""
+    """Two operands of one data type: Python numbers take that of the other operand, or make it float32."""
     weak_x, weak_y = isinstance(x, (int, float)), isinstance(y, (int, float))
     if weak_y and not weak_x:
         x = convert(x)
-        return x, convert(y, _weak(x.type.dtype, y))
-    if weak_x and not weak_y:
+        y = convert(y, _weak(x.type.dtype, y))
+    elif weak_x and not weak_y:
         y = convert(y)
-        return convert(x, _weak(y.type.dtype, x)), y
-    x, y = convert(x), convert(y)
+        x = convert(x, _weak(y.type.dtype, x))
+    else:
+        x, y = convert(x), convert(y)
     dtype = promoted(x.type.dtype, y.type.dtype)
     return cast(x, dtype), cast(y, dtype)
 
@@ -313,11 +314,7 @@ def _weak(dtype: DType, number: float) -> DType:
 
 def binary(cls: type[Op], x: TensorLike, y: TensorLike) -> Tensor:
     """An op on two operands, which are promoted."""
-    a, b = pair(x, y)
-    if a.type.dtype != b.type.dtype:
-        dtype = promoted(a.type.dtype, b.type.dtype)
-        a, b = cast(a, dtype), cast(b, dtype)
-    return op(cls, a, b)
+    return op(cls, *pair(x, y))
 
 
 def unary(cls: type[Op], x: TensorLike) -> Tensor:

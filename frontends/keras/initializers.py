@@ -74,7 +74,7 @@ class Constant(Initializer):
         self.value = value
 
     def values(self, shape: tuple[int, ...]) -> Array:
-        return np.ascontiguousarray(np.broadcast_to(np.asarray(self.value), shape))
+        return np.array(np.broadcast_to(np.asarray(self.value), shape))
 
     def get_config(self) -> dict[str, Any]:
         return {"value": serialize_keras_object(self.value)}

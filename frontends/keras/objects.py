@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...runtime.errors import FormatError, UnsupportedError
 from ..eager.tensor import Tensor
 from ..eager.variable import Variable
 
@@ -22,6 +23,28 @@ from ..eager.variable import Variable
 _registered: dict[str, Any] = {}
 _names: dict[Any, str] = {}
 _HERE = __name__.rpartition(".")[0]
+_EAGER = f"{_HERE.rpartition('.')[0]}.eager"
+#: modules whose classes and functions configurations may name
+_MODULES = (
+    "layers", "models", "activations", "initializers", "regularizers", "constraints", "losses", "metrics",
+    "optimizers", "optimizers.schedules", "random",
+)  # fmt: skip
+#: objects that one configuration names several times, by their numbers there
+_shared: list[dict[Any, Any]] = []
+
+
+class UnknownObjectError(UnsupportedError, ValueError):
+    """A configuration names a class or function that is not known; `ops` has the name."""
+
+
+@contextlib.contextmanager
+def sharing() -> Iterator[None]:
+    """Inside of it equal numbers in configurations mean the same object."""
+    _shared.append({})
+    try:
+        yield
+    finally:
+        _shared.pop()
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
@@ -73,6 +96,10 @@ def public_module(thing: Any) -> str:
     """Keras' public module for a class or function of this package: `keras.losses` for what is in a file of
     losses/; its own module for others."""
     module = thing.__module__ or ""
+    if thing.__name__ in ("Functional", "Sequential", "Model") and module.startswith(f"{_HERE}.models."):
+        return {"Sequential": "keras"}.get(thing.__name__, "keras.src.models.functional")
+    if module.startswith(f"{_EAGER}.ops."):
+        return "keras.ops"
     if not module.startswith(_HERE + "."):
         return module
     folder, _, rest = module[len(_HERE) + 1 :].partition(".")
@@ -94,6 +121,11 @@ def serialize_keras_object(obj: Any) -> Any:
         return [serialize_keras_object(v) for v in obj]
     if isinstance(obj, dict):
         return {k: serialize_keras_object(v) for k, v in obj.items()}
+    if isinstance(obj, slice):
+        parts = {k: serialize_keras_object(getattr(obj, k)) for k in ("start", "stop", "step")}
+        return {"class_name": "__slice__", "config": parts}
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
     thing = obj if inspect.isfunction(obj) else type(obj)
     inner = thing.__module__.startswith(_HERE + ".")
     made: dict[str, Any] = {"module": public_module(thing), "class_name": thing.__name__, "config": {}}
@@ -125,17 +157,42 @@ def deserialize_keras_object(
     if "class_name" not in config or "config" not in config:
         return {k: deserialize_keras_object(v, custom_objects) for k, v in config.items()}
     name, inner = config["class_name"], config["config"]
-    if name == "__numpy__":
-        return np.array(inner["value"], inner["dtype"])
-    if name == "__tensor__":
-        return np.array(inner["value"], inner["dtype"])
+    if not isinstance(name, str):
+        raise FormatError(f"expected the name of a class, found {str(name)[:80]}")
+    if name.startswith("__"):
+        return _plain_value(name, inner)
     if name == "function":
         name = inner
-    names = [n for n in (config.get("registered_name"), name) if n]
-    found = _found(name, config.get("module"), custom_objects, module_objects, names)
+    if "shared_object_id" in config and _shared and config["shared_object_id"] in _shared[-1]:
+        return _shared[-1][config["shared_object_id"]]
+    names = [n for n in (config.get("registered_name"), name) if isinstance(n, str) and n]
+    found = _found(str(name), config.get("module"), custom_objects, module_objects, names)
     if config["class_name"] == "function" or not inspect.isclass(found):
         return found
-    return made_from(found, inner, custom_objects)
+    made = made_from(found, inner, custom_objects)
+    if "shared_object_id" in config and _shared:
+        _shared[-1][config["shared_object_id"]] = made
+    return made
+
+
+def _plain_value(name: str, inner: Any) -> Any:
+    """What configurations write as an object though it is a value."""
+    if name in ("__numpy__", "__tensor__"):
+        return np.array(inner["value"], inner["dtype"])
+    if name == "__slice__":
+        return slice(*(deserialize_keras_object(inner.get(k)) for k in ("start", "stop", "step")))
+    if name == "__tuple__":
+        return tuple(deserialize_keras_object(v) for v in (inner.get("items", ()) if isinstance(inner, dict) else inner))
+    if name == "__ellipsis__":
+        return Ellipsis
+    if name == "__lambda__":
+        raise UnknownObjectError(
+            "expected a function by name, found a lambda saved as marshalled Python code, which is never run here: put "
+            "a named function or a layer class in its place, register that with "
+            "keras.saving.register_keras_serializable, and save the model anew",
+            ("Lambda",),
+        )
+    raise UnknownObjectError(f"expected a class that is known, found {name!r}", (name,))
 
 
 def made_from(cls: type, config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
@@ -162,18 +219,42 @@ def _found(
             return found
     if module_objects is not None and name in module_objects:
         return module_objects[name]
-    parts = (module or "").split(".")
-    if parts[0] == "keras" and len(parts) > 1 and not name.startswith("_"):
-        parts = [p for p in parts[1:] if p != "src"]
-        with contextlib.suppress(ModuleNotFoundError):
-            found = getattr(import_module(".".join([_HERE, *parts])), name, None)
-            if found is not None:
-                return found
-    raise ValueError(
+    found = _public(name, module if isinstance(module, str) else None)
+    if found is not None:
+        return found
+    raise UnknownObjectError(
         f"expected a class or function that is known, received {name!r}"
         + (f" of {module}" if module else "")
-        + ": register it with keras.saving.register_keras_serializable, or hand it over in custom_objects"
+        + ": register it with keras.saving.register_keras_serializable, or hand it over in custom_objects",
+        (name,),
     )
+
+
+def _public(name: str, module: str | None) -> Any:
+    """A class or function of this package by Keras' public module, or, where none is named, wherever it is."""
+    if name.startswith("_") or not name.isidentifier():
+        return None
+    if module is None:
+        places: tuple[str, ...] = _MODULES
+    else:
+        parts = [p for p in module.split(".") if p not in ("src", "keras", "tf_keras", "tensorflow", "python")]
+        if module.split(".")[0] not in ("keras", "tf_keras", "tensorflow"):
+            return None
+        if parts[:1] == ["engine"] or not parts:
+            parts = ["models"]
+        places = tuple(".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    for place in places:
+        if place not in _MODULES:
+            continue
+        with contextlib.suppress(ModuleNotFoundError):
+            found = getattr(import_module(f"{_HERE}.{place}"), name, None)
+            if (inspect.isclass(found) or inspect.isfunction(found)) and _is_ours(found):
+                return found
+    return None
+
+
+def _is_ours(thing: Any) -> bool:
+    return (thing.__module__ or "").startswith((f"{_HERE}.", f"{_EAGER}."))
 
 
 class Names:

@@ -51,7 +51,7 @@ def made(text: str, what: str, find: Callable[[Any], Any]) -> Any:
     name, settings = parse_setting(text, what)
     try:
         found = find(name)
-        return type(found)(**settings) if settings else found
+        return type(found)(**{**settings, "name": name}) if settings else found
     except (TypeError, ValueError) as e:
         raise OptionError(f"{what} {text!r}: {e}") from None
 
@@ -169,12 +169,12 @@ def _variables(model: Any, functions: Sequence[Traced]) -> dict[Variable, str]:
     """What belongs to the state, with names: what training changes, weights first, and what decides how."""
     used = dict.fromkeys(v for f in functions for v in f.variables)
     changed = {v for f in functions for v in f.updates}
-    settings = set(model.optimizer.variables)
-    own = [*model.weights, *(v for v in used if v not in set(model.weights))]
+    settings, trained = set(model.optimizer.variables), set(model.trainable_variables)
+    own = list(dict.fromkeys([*model.weights, *model.optimizer.variables, *used]))
     names: dict[Variable, str] = {}
     taken: set[str] = set()
     for v in own:
-        if v in used and (v in changed or v in settings or v.trainable and v in set(model.trainable_variables)):
+        if v in used and (v in changed or v in settings or v in trained):
             name, k = v.path, 1
             while name in taken:
                 name, k = f"{v.path}_{k}", k + 1

@@ -16,7 +16,9 @@ __all__ = ["depth_to_space", "fold", "rearrange", "space_to_depth", "unfold"]
 
 def _is_first(data_format: str | None) -> bool:
     if data_format not in (None, "channels_last", "channels_first"):
-        raise InputError(f"expected data_format 'channels_last' or 'channels_first', received {data_format!r}")
+        raise InputError(
+            f"expected data_format 'channels_last' or 'channels_first', received {data_format!r}"
+        )
     return data_format == "channels_first"
 
 
@@ -126,7 +128,9 @@ def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Tensor:
     back = [a for g in wanted for a in g if a != "1"]
     x = convert(tensor)
     if not arrow or sorted(a for a in flat if a != "1") != sorted(back) or len(given) != x.ndim:
-        raise InputError(f"expected a pattern of the tensor's {x.ndim} axes with the same names on both sides, received {pattern!r}")
+        raise InputError(
+            f"expected a pattern of the tensor's {x.ndim} axes with the same names on both sides, received {pattern!r}"
+        )
     size: dict[str, Dim] = {"1": 1, **axes_lengths}
     for group, have in zip(given, x.type.shape, strict=True):
         unknown = [a for a in group if a not in size]

@@ -147,7 +147,9 @@ def _loop(again: Any, after: Any, values: list[Tensor], most: int | None) -> lis
     return build(While, values, [(test, test.outputs), (step, step.outputs)])
 
 
-def fori_loop(lower: TensorLike, upper: TensorLike, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+def fori_loop(
+    lower: TensorLike, upper: TensorLike, body_fun: Callable[[Any, Any], Any], init_val: Any
+) -> Any:
     """body_fun(i, value) for i from lower to below upper, each with the value that the one before it gave."""
     known = isinstance(lower, (int, np.integer)) and isinstance(upper, (int, np.integer))
     if known and nodes.recorders:
@@ -156,7 +158,9 @@ def fori_loop(lower: TensorLike, upper: TensorLike, body_fun: Callable[[Any, Any
             value = body_fun(convert(i, i32), value)
         return value
     last = cast(upper, i32)
-    return while_loop(lambda i, v: i < last, lambda i, v: (i + 1, body_fun(i, v)), (cast(lower, i32), init_val))[1]
+    return while_loop(
+        lambda i, v: i < last, lambda i, v: (i + 1, body_fun(i, v)), (cast(lower, i32), init_val)
+    )[1]
 
 
 def scan(
@@ -254,7 +258,9 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
         size: int = values[0].shape[axis]  # type: ignore[assignment]
         if size < 2:
             return values
-        paired = combine([part(t, slice(0, size - 1, 2)) for t in values], [part(t, slice(1, size, 2)) for t in values])
+        paired = combine(
+            [part(t, slice(0, size - 1, 2)) for t in values], [part(t, slice(1, size, 2)) for t in values]
+        )
         odd = run(paired)
         before = [part(t, slice(0, -1)) for t in odd] if size % 2 == 0 else odd
         rest = [part(t, slice(2, None, 2)) for t in values]

@@ -84,7 +84,7 @@ def bincount(x: TensorLike, weights: TensorLike = None, minlength: int = 0, spar
 def histogram(
     x: TensorLike, bins: int = 10, range: tuple[float, float] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """How many numbers of a vector fall into each of `bins` equal parts of a range, int32, and the parts' edges.
+    """How many numbers of a vector fall into each of `bins` equal parts of a range, and the parts' edges: floats.
 
     The range is by default that of the numbers; what lies outside does not count.
     """
@@ -105,7 +105,7 @@ def histogram(
     place = place - cast(x < take(edges, place), i32)
     place = clip(place + cast((x >= take(edges, clip(place, 0, bins - 1) + 1)), i32), 0, bins - 1)
     inside = (x >= low) & (x <= high)
-    return op(Bincount, where(inside, place, bins), size=bins, dtype=i32), edges
+    return cast(op(Bincount, where(inside, place, bins), size=bins, dtype=i32), x.type.dtype), edges
 
 
 def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Tensor:

@@ -49,7 +49,9 @@ def _transform(x: Any, inverse: bool, axes: tuple[int, ...]) -> tuple[Tensor, Te
         raise InputError("expected a pair of tensors: real and imaginary parts")
     real, imag = pair(floats(x[0]), floats(x[1]))
     if real.type.shape != imag.type.shape or real.ndim < len(axes):
-        raise ShapeError(f"expected parts of one shape with {len(axes)} axes, received {real.shape} and {imag.shape}")
+        raise ShapeError(
+            f"expected parts of one shape with {len(axes)} axes, received {real.shape} and {imag.shape}"
+        )
     for axis in axes:
         parts: Any = fourier.along(_maker, [real, imag], axis)  # type: ignore[arg-type]
         made: Any = fourier.transform(_maker, (parts[0], parts[1]), inverse)

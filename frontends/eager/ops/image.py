@@ -24,7 +24,9 @@ __all__ = [
 
 def _channel_axis(data_format: str | None) -> int:
     if data_format not in (None, "channels_last", "channels_first"):
-        raise InputError(f"expected data_format 'channels_last' or 'channels_first', received {data_format!r}")
+        raise InputError(
+            f"expected data_format 'channels_last' or 'channels_first', received {data_format!r}"
+        )
     return -3 if data_format == "channels_first" else -1
 
 
@@ -77,7 +79,11 @@ def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Tensor:
 
 
 def _borders(
-    size: int | None, before: int | None, behind: int | None, difference: Callable[[int], int] | None, names: str
+    size: int | None,
+    before: int | None,
+    behind: int | None,
+    difference: Callable[[int], int] | None,
+    names: str,
 ) -> tuple[int, int]:
     """What is added or taken away before and behind, of which one, or the resulting size, may be left out."""
     if (before is None) + (behind is None) + (difference is None) != 1:
@@ -182,7 +188,13 @@ def extract_patches_3d(
 
 
 def _patches(
-    images: TensorLike, rank: int, size: Any, strides: Any, dilation_rate: Any, padding: str, data_format: str | None
+    images: TensorLike,
+    rank: int,
+    size: Any,
+    strides: Any,
+    dilation_rate: Any,
+    padding: str,
+    data_format: str | None,
 ) -> Tensor:
     x = convert(images)
     if x.ndim not in (rank + 1, rank + 2):

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ....compiler.ir.dims import Dim
+from ....compiler.ops.constant import Dims
 from ....runtime.errors import ShapeError
-from ..tensor import Tensor, TensorLike, convert
-from .arrays import concatenate, expand_dims, flip, ravel, reshape_to, split, transpose
+from ....runtime.spec import i32
+from ..tensor import Tensor, TensorLike, convert, op
+from .arrays import concatenate, expand_dims, flip, iota, ravel, reshape_to, split, take, transpose
 
 __all__ = [
     "append", "array_split", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "roll", "rot90", "vsplit", "vstack",
@@ -85,12 +88,18 @@ def roll(x: TensorLike, shift: int | Sequence[int], axis: Any = None) -> Tensor:
     axes = [axis] if isinstance(axis, int) else list(axis)
     shifts = [shift] * len(axes) if isinstance(shift, int) else list(shift)
     for a, by in zip(axes, shifts, strict=True):
-        size = x.shape[a]
+        size = x.type.shape[a]
         before = (slice(None),) * (a % x.ndim)
-        by = by % size if size else by
-        if by:
-            x = concatenate([x[(*before, slice(-by, None))], x[(*before, slice(None, -by))]], a)
+        if isinstance(size, int):
+            by = by % size if size else 0
+            x = concatenate([x[(*before, slice(-by, None))], x[(*before, slice(None, -by))]], a) if by else x
+        else:
+            x = take(x, (iota(size) - by) % _as_tensor(size), a)
     return x
+
+
+def _as_tensor(size: Dim) -> Tensor:
+    return op(Dims, value=(size,), shape=(), dtype=i32)
 
 
 def rot90(array: TensorLike, k: int = 1, axes: Sequence[int] = (0, 1)) -> Tensor:

@@ -15,6 +15,7 @@ from ..tensor import Tensor, TensorLike, cast, convert, floats, ops, pair
 from .arrays import expand_dims, moveaxis, swapaxes
 from .elementwise import absolute, log, power, sqrt, square, where
 from .matrices import diagonal, tril, triu
+from .ordering import argsort
 from .products import matmul
 from .reductions import axes_of, max, min, sum
 
@@ -116,28 +117,9 @@ def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
 
 
 def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
-    """L and U in one matrix, and which row each row was exchanged with in turn, int32, as LAPACK's pivots."""
-    from .arrays import iota
-    from .control import fori_loop
-    from .encodings import scatter_update
-
-    x = floats(x)
-    lu, order = _apply(la.Lu, x, index_dtype=i32)
-    size = x.shape[-1]
-    if size is None or order.ndim != 1:
-        raise ShapeError(f"expected one matrix of a known size, received {x.shape}")
-
-    def step(i: Tensor, carried: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """What is in row i at the end is found among the rows as they are now, and exchanged."""
-        now, pivots = carried
-        wanted = sum(where(iota(size) == i, order, 0))
-        at = sum(where(now == wanted, iota(size), 0))
-        here = sum(where(iota(size) == i, now, 0))
-        now = where(iota(size) == i, wanted, where(iota(size) == at, here, now))
-        return now, scatter_update(pivots, expand_dims(expand_dims(i, 0), 0), expand_dims(at, 0))
-
-    pivots = fori_loop(0, size, step, (iota(size), iota(size)))[1]
-    return lu, pivots
+    """L and U in one matrix, and for every row of x which row of their product it is, int32."""
+    lu, order = _apply(la.Lu, floats(x), index_dtype=i32)
+    return lu, argsort(order)
 
 
 def _epsilon(x: Tensor) -> float:
@@ -174,7 +156,9 @@ def lstsq(a: TensorLike, b: TensorLike, rcond: float | None = None) -> Tensor:
     """The x for which a · x is nearest to b; of several the shortest."""
     x, y = pair(floats(a), floats(b))
     if x.ndim != 2 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0]:
-        raise ShapeError(f"expected a matrix and right sides of as many rows, received {x.shape} and {y.shape}")
+        raise ShapeError(
+            f"expected a matrix and right sides of as many rows, received {x.shape} and {y.shape}"
+        )
     vector = y.ndim == 1
     y = expand_dims(y, 1) if vector else y
     u, s, v = svd(x, full_matrices=False)
@@ -221,7 +205,9 @@ def _vector_norm(x: Tensor, ord: Any, axis: int, keepdims: bool) -> Tensor:
 
 def _matrix_norm(x: Tensor, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     if ord not in ("nuc", 1, -1, 2, -2, float("inf"), float("-inf")):
-        raise InputError(f"expected ord 'fro', 'nuc', 1, -1, 2, -2 or an infinity for matrices, received {ord!r}")
+        raise InputError(
+            f"expected ord 'fro', 'nuc', 1, -1, 2, -2 or an infinity for matrices, received {ord!r}"
+        )
     moved = moveaxis(x, axes, (-2, -1))
     if ord in ("nuc", 2, -2):
         found = {"nuc": sum, 2: max, -2: min}[ord](svd(moved, compute_uv=False), -1)

@@ -14,7 +14,7 @@ from ....runtime.errors import InputError, ShapeError
 from ....runtime.spec import boolean, f32, f64, i32
 from ..tensor import Tensor, TensorLike, cast, convert, floats, op, ops, pair
 from .arrays import concatenate, expand_dims, moveaxis, ravel, reshape_to, take, take_along_axis, transpose
-from .elementwise import ceil, clip, floor, isnan, logical_not, round, where
+from .elementwise import ceil, clip, floor, isnan, logical_not, maximum, round, where
 from .reductions import any, axes_of, sum
 
 __all__ = [
@@ -223,14 +223,12 @@ def _quantile(x: TensorLike, q: TensorLike, axis: Any, method: str, keepdims: bo
 def _between(rows: Tensor, share: Tensor, method: str, skip: bool) -> Tensor:
     """rows [..., n] in order and shares [Q] as [..., Q]."""
     lost = isnan(rows)
-    size = rows.shape[-1]
-    if size is None:
-        raise ShapeError(f"expected known sizes along the axes of a quantile, received {rows.shape}")
+    size = rows.type.shape[-1]
     if skip:
         count = sum(cast(logical_not(lost), i32), -1, True)
-        place = cast(clip(count - 1, 0, size), f64) * share
+        place = cast(maximum(count - 1, 0), f64) * share
     else:
-        place = share * float(size - 1)
+        place = share * (float(size - 1) if isinstance(size, int) else cast(_last(size), f64))
     low, high = floor(place), ceil(place)
     if method == "nearest":
         low = high = round(place)

@@ -9,8 +9,9 @@ from ....compiler.ir.dims import product
 from ....compiler.ops.matmul import MatMul
 from ....compiler.ops.shape import Reshape
 from ....runtime.errors import ShapeError
-from ..tensor import Tensor, TensorLike, convert, op, pair
-from .arrays import expand_dims, reshape, squeeze, transpose
+from ....runtime.spec import i8, i32
+from ..tensor import Tensor, TensorLike, cast, convert, op, pair
+from .arrays import broadcast_dims, expand_dims, reshape, squeeze, transpose
 from .reductions import sum
 
 __all__ = ["dot", "einsum", "inner", "matmul", "outer", "tensordot", "vdot"]
@@ -21,6 +22,8 @@ def matmul(x1: TensorLike, x2: TensorLike) -> Tensor:
     x, y = pair(convert(x1), convert(x2))
     if x.ndim == 0 or y.ndim == 0:
         raise ShapeError(f"expected matrices or vectors, received {x.shape} and {y.shape}")
+    if x.type.dtype == i8:
+        x, y = cast(x, i32), cast(y, i32)
     row, column = x.ndim == 1, y.ndim == 1
     x, y = expand_dims(x, 0) if row else x, expand_dims(y, 1) if column else y
     if x.ndim > 2 and y.ndim == 2:
@@ -78,23 +81,27 @@ def outer(x1: TensorLike, x2: TensorLike) -> Tensor:
     return reshape(x1, (-1, 1)) * reshape(x2, (1, -1))
 
 
-def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
-    """Sums of products over named axes, of one or two operands at a time: `einsum("bij,bjk->bik", x, y)`."""
-    given, _, wanted = subscripts.replace(" ", "").partition("->")
+def einsum(subscripts: str, *operands: TensorLike, **options: Any) -> Tensor:
+    """Sums of products over named axes, of one or two operands at a time: `einsum("bij,bjk->bik", x, y)`.
+
+    `...` stands for further axes, which broadcast; an axis named twice in one operand is its diagonal.
+    """
+    given, arrow, wanted = subscripts.replace(" ", "").partition("->")
     names = given.split(",")
     if len(names) != len(operands):
         raise ShapeError(f"expected {len(names)} operands for {subscripts!r}, received {len(operands)}")
-    if "..." in subscripts:
-        raise ShapeError(f"expected named axes alone, received {subscripts!r}")
-    if "->" not in subscripts:
-        letters = "".join(names)
-        wanted = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     tensors = [convert(t) for t in operands]
-    for n, t in zip(names, tensors, strict=True):
-        if len(n) != t.ndim or len(set(n)) != len(n):
-            raise ShapeError(
-                f"expected {len(n)} different axes for {n!r} in {subscripts!r}, received {t.shape}"
-            )
+    names, further = _spelled(names, tensors)
+    if arrow:
+        wanted = wanted.replace("...", further)
+    else:
+        letters = "".join(names)
+        wanted = further + "".join(sorted(c for c in set(letters) - set(further) if letters.count(c) == 1))
+    for k, (n, t) in enumerate(zip(names, tensors, strict=True)):
+        if len(n) != t.ndim:
+            raise ShapeError(f"expected {len(n)} axes for {n!r} in {subscripts!r}, received {t.shape}")
+        names[k], tensors[k] = _without_twins(n, t)
+    tensors = _of_one_size(names, tensors, further)
     name, x = names[0], tensors[0]
     for i in range(1, len(tensors)):
         later = set("".join(names[i + 1 :])) | set(wanted)
@@ -103,6 +110,42 @@ def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
     if gone:
         x, name = sum(x, gone), "".join(c for c in name if c in wanted)
     return transpose(x, [name.index(c) for c in wanted])
+
+
+def _spelled(names: list[str], tensors: list[Tensor]) -> tuple[list[str], str]:
+    """Names with letters in the place of `...`, and these letters."""
+    counts = [t.ndim - len(n) + 3 if "..." in n else 0 for n, t in zip(names, tensors, strict=True)]
+    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if not any(c in n for n in names)]
+    further = "".join(free[: max(counts, default=0)])
+    return [
+        n.replace("...", further[len(further) - k :]) for n, k in zip(names, counts, strict=True)
+    ], further
+
+
+def _without_twins(name: str, x: Tensor) -> tuple[str, Tensor]:
+    """An operand whose axes have different names: diagonals for those that were named twice."""
+    from .matrices import diagonal
+
+    for c in dict.fromkeys(name):
+        while name.count(c) > 1:
+            first = name.index(c)
+            second = name.index(c, first + 1)
+            x = diagonal(x, 0, first, second)
+            name = name[:first] + name[first + 1 : second] + name[second + 1 :] + c
+    return name, x
+
+
+def _of_one_size(names: list[str], tensors: list[Tensor], further: str) -> list[Tensor]:
+    """Operands whose axes for `...` have the same sizes where they have them."""
+    sizes: dict[str, Any] = {}
+    for n, t in zip(names, tensors, strict=True):
+        for c, d in zip(n, t.type.shape, strict=True):
+            if c in further and sizes.get(c, 1) == 1:
+                sizes[c] = d
+    return [
+        broadcast_dims(t, tuple(sizes.get(c, d) for c, d in zip(n, t.type.shape, strict=True)))
+        for n, t in zip(names, tensors, strict=True)
+    ]
 
 
 def _contract(a: str, x: Tensor, b: str, y: Tensor, kept: set[str]) -> tuple[str, Tensor]:

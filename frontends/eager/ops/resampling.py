@@ -41,9 +41,13 @@ def resize(
     if x.ndim not in (3, 4):
         raise ShapeError(f"expected an image of rank 3 or images of rank 4, received {x.shape}")
     if fill_mode != "constant" or (crop_to_aspect_ratio and pad_to_aspect_ratio):
-        raise InputError("expected fill_mode 'constant', and not both of cropping and padding to the aspect ratio")
+        raise InputError(
+            "expected fill_mode 'constant', and not both of cropping and padding to the aspect ratio"
+        )
     if data_format not in (None, "channels_last", "channels_first"):
-        raise InputError(f"expected data_format 'channels_last' or 'channels_first', received {data_format!r}")
+        raise InputError(
+            f"expected data_format 'channels_last' or 'channels_first', received {data_format!r}"
+        )
     if len(size) != 2:
         raise InputError(f"expected size as (height, width), received {size}")
     target = (int(size[0]), int(size[1]))
@@ -87,7 +91,9 @@ def _resized(x: Tensor, size: tuple[int, int], interpolation: str, antialias: bo
     if interpolation == "area":
         return op(Resize, x, size=size, method="area")
     if interpolation not in _KERNELS:
-        raise InputError(f"expected interpolation 'nearest', 'area' or one of {list(_KERNELS)}, received {interpolation!r}")
+        raise InputError(
+            f"expected interpolation 'nearest', 'area' or one of {list(_KERNELS)}, received {interpolation!r}"
+        )
     if not antialias and interpolation in ("bilinear", "bicubic"):
         return op(Resize, x, size=size, method=interpolation, coordinates="half_pixel")
     have = _known(x)
@@ -125,7 +131,9 @@ def scale_and_translate(
     x = convert(images)
     axes: Any = [a % x.ndim for a in spatial_dims]
     if len(axes) != 2 or len(output_shape) != x.ndim:
-        raise InputError(f"expected two spatial axes and a size for every axis, received {axes} and {output_shape}")
+        raise InputError(
+            f"expected two spatial axes and a size for every axis, received {axes} and {output_shape}"
+        )
     others = [i for i in range(x.ndim) if i not in axes]
     order = [*others, *axes]
     moved = transpose(x, order)

@@ -13,14 +13,18 @@ from .elementwise import where
 __all__ = ["nonzero", "select"]
 
 
-def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], default: TensorLike = 0) -> Tensor:
+def select(
+    condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], default: TensorLike = 0
+) -> Tensor:
     """Elementwise the choice of the first condition that holds, else the default.
 
     Raises:
         InputError: no condition, or not as many choices.
     """
     if not condlist or len(condlist) != len(choicelist):
-        raise InputError(f"expected a choice for each condition, received {len(condlist)} and {len(choicelist)}")
+        raise InputError(
+            f"expected a choice for each condition, received {len(condlist)} and {len(choicelist)}"
+        )
     made = convert(choicelist[-1])
     for choice in choicelist[:-1]:
         made = pair(made, choice)[0]
@@ -38,5 +42,7 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
     """
     x = convert(x)
     if x.is_symbolic:
-        raise InputError("expected a tensor with a value: of a symbolic one the number of places is not known")
+        raise InputError(
+            "expected a tensor with a value: of a symbolic one the number of places is not known"
+        )
     return tuple(convert(places.astype(np.int32)) for places in np.nonzero(x.numpy()))

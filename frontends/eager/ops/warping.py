@@ -43,7 +43,9 @@ def affine_transform(
             f"{fill_mode!r}"
         )
     if x.ndim not in (3, 4) or t.ndim not in (1, 2):
-        raise ShapeError(f"expected images of rank 3 or 4 and transforms [8] or [N, 8], received {x.shape}, {t.shape}")
+        raise ShapeError(
+            f"expected images of rank 3 or 4 and transforms [8] or [N, 8], received {x.shape}, {t.shape}"
+        )
     single, first = x.ndim == 3, data_format == "channels_first"
     x = x[None] if single else x
     x = transpose(x, (0, 2, 3, 1)) if first else x
@@ -87,7 +89,11 @@ _Corner = tuple[Tensor, Any, Any]
 
 
 def map_coordinates(
-    inputs: TensorLike, coordinates: TensorLike, order: int, fill_mode: str = "constant", fill_value: float = 0
+    inputs: TensorLike,
+    coordinates: TensorLike,
+    order: int,
+    fill_mode: str = "constant",
+    fill_value: float = 0,
 ) -> Tensor:
     """Elements at coordinates [rank, ...], the nearest ones (order 0) or weighted means (order 1), in the inputs' data
     type.
@@ -99,7 +105,9 @@ def map_coordinates(
     x, places = convert(inputs), convert(coordinates)
     modes = ("constant", "nearest", "wrap", "mirror", "reflect")
     if order not in (0, 1) or fill_mode not in modes:
-        raise InputError(f"expected order 0 or 1 and fill_mode of {modes}, received {order} and {fill_mode!r}")
+        raise InputError(
+            f"expected order 0 or 1 and fill_mode of {modes}, received {order} and {fill_mode!r}"
+        )
     if places.ndim < 2 or places.shape[0] != x.ndim:
         raise ShapeError(f"expected coordinates [{x.ndim}, ...] of rank 2 or more, received {places.shape}")
     places = floats(places)

@@ -10,6 +10,7 @@ import numpy as np
 from ....compiler.ir.attributes import Array
 from ...eager.variable import Variable
 from .. import constraints, initializers, naming, regularizers
+from ..loading import zeros_wanted
 from ..tracking import distinct, found
 
 #: attributes that hold no state of the layer
@@ -169,6 +170,8 @@ class Holder:
         if initializer is None:
             initializer = "glorot_uniform" if "float" in kind else "zeros"
         size = () if shape is None else tuple(int(d) for d in shape)
+        if zeros_wanted(size, name or "variable"):
+            initializer = "zeros"
         made = Variable(
             initializers.get(initializer), size, kind, trainable, name or naming.unique("variable")
         )

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ....compiler.ir.attributes import Dense
+from ....compiler.ops.constant import Constant
 from ....compiler.ops.resize import Resize, ScaleAndTranslate
 from ...eager.ops.arrays import broadcast_dims, reshape_to
-from ...eager.tensor import Tensor, cast, convert, op
+from ...eager.tensor import Tensor, cast, op
 from .layer import Layer
 from .layer_arguments import data_format_name, described, sizes
 from .spec import InputSpec
@@ -87,17 +89,10 @@ class UpSampling2D(_UpSampling):
         if self.interpolation in ("bilinear", "bicubic"):
             y = op(Resize, inputs, size=size, method=self.interpolation, coordinates="half_pixel")
         else:
-            factors = convert(np.array(self.size, np.float32))
-            none = convert(np.zeros(2, np.float32))
-            y = op(
-                ScaleAndTranslate,
-                inputs,
-                factors,
-                none,
-                size=size,
-                kernel=self.interpolation,
-                antialias=False,
-            )
+            # constants, so that the gradient can be told
+            scale, none = (op(Constant, value=Dense(np.array(v, np.float32))) for v in (self.size, (0, 0)))
+            kernel = self.interpolation
+            y = op(ScaleAndTranslate, inputs, scale, none, size=size, kernel=kernel, antialias=False)
         return cast(y, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:

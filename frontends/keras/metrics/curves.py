@@ -12,6 +12,7 @@ from ...eager.ops.activations import sigmoid
 from ...eager.tensor import Tensor, TensorLike, cast, convert
 from ...eager.variable import Variable
 from ..config import epsilon
+from ..objects import deserialize_keras_object
 from .confusion import KINDS, Counts
 from .metric import Metric
 
@@ -162,6 +163,10 @@ class AUC(_FourCounts):
             "from_logits": self._from_logits,
         }  # fmt: skip
         return config if self._given is None else {**config, "thresholds": self._given}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return cls(**deserialize_keras_object(config))
 
 
 class _BestAt(_FourCounts):

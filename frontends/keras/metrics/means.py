@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...eager import ops
-from ...eager.tensor import Tensor, TensorLike, cast
+from ...eager.tensor import Tensor, TensorLike, cast, convert
 from ..losses import crossentropy, regression
-from ..losses.base import same_rank
+from ..losses.base import apply_mask, same_rank
 from . import functions
 from .metric import Mean, MeanMetricWrapper
 
@@ -169,17 +169,26 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """The mean cross-entropy of the classes' probabilities with numbers of classes."""
 
-    _settings, _direction = ("from_logits", "axis"), "down"
+    _settings, _direction = ("from_logits", "ignore_class", "axis"), "down"
 
     def __init__(
         self,
         name: str = "sparse_categorical_crossentropy",
         dtype: Any = None,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(crossentropy.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis)
-        self.from_logits, self.axis = from_logits, axis
+        given = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(crossentropy.sparse_categorical_crossentropy, name, dtype, **given)
+        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> None:
+        """Samples of `ignore_class` count as 0; where samples have weights, they do not count."""
+        if self.ignore_class is not None and sample_weight is not None:
+            labels = crossentropy.class_numbers(y_true, convert(y_pred), self.axis % convert(y_pred).ndim)
+            sample_weight = apply_mask(sample_weight, labels != self.ignore_class, self.dtype, "sum")
+        super().update_state(y_true, y_pred, sample_weight, mask)
 
 
 class RootMeanSquaredError(Mean):

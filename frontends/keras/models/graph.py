@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ....compiler.ir.dims import Dim, Sym, substitute
@@ -106,8 +106,15 @@ class Graph:
         """The calls of layers, in order."""
         return (s for s in self.steps if isinstance(s, LayerCall))
 
-    def run(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """The outputs for inputs in the structure of the model's inputs."""
+    def run(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        mask: Any = None,
+        call: Callable[..., Any] | None = None,
+    ) -> Any:
+        """The outputs for inputs in the structure of the model's inputs. `call(step, *args, **kwargs)` may stand in
+        the place of calling a step's layer."""
         given = self._matched(inputs)
         masks = [None] * len(given) if mask is None else list(leaves(mask))
         sizes: dict[str, Dim] = {}
@@ -121,7 +128,7 @@ class Graph:
                 t.mask = m
         for step in self.steps:
             if isinstance(step, LayerCall):
-                self._call(step, known)
+                self._call(step, known, call)
             else:
                 _compute(step, known, sizes)
         return rebuilt(self.outputs, lambda t: known[t.ref])
@@ -142,11 +149,12 @@ class Graph:
             raise ValueError(f"expected {len(self.flat_inputs)} input(s), received {len(given)}")
         return [_fitted(own, t) for own, t in zip(self.flat_inputs, given, strict=True)]
 
-    def _call(self, call: LayerCall, known: dict[Ref, Tensor]) -> None:
+    def _call(self, call: LayerCall, known: dict[Ref, Tensor], other: Callable[..., Any] | None) -> None:
         def actual(v: Any) -> Any:
             return known.get(v.ref, v) if isinstance(v, Tensor) else v
 
-        result = call.layer(*rebuilt(call.args, actual), **rebuilt(call.kwargs, actual))
+        args, kwargs = rebuilt(call.args, actual), rebuilt(call.kwargs, actual)
+        result = call.layer(*args, **kwargs) if other is None else other(call, *args, **kwargs)
         for own, t in zip(leaves(call.outputs), leaves(result), strict=True):
             if isinstance(own, Tensor):
                 known[own.ref] = t

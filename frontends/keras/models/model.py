@@ -7,6 +7,7 @@ from typing import Any
 from ...eager.structure import leaves, rebuilt
 from ..layers.input_layer import InputLayer
 from ..layers.layer import Layer
+from ..layers.operation import Operation
 from ..trainer.trainer import Trainer
 from .graph import Graph
 
@@ -42,7 +43,7 @@ class Model(Trainer, Layer):
     @property
     def layers(self) -> list[Layer]:
         """The layers, in order."""
-        return list(self._layers)
+        return [layer for layer in self._layers if not isinstance(layer, Operation)]
 
     @property
     def _layers(self) -> list[Layer]:

@@ -48,11 +48,15 @@ class _Moments(Optimizer):
         """base ^ step, of rank 0."""
         return ops.power(convert(float(base), step.type.dtype), step)
 
+    def rest(self, beta: float, dtype: str) -> float:
+        """1 - beta."""
+        return 1 - beta
+
     def momentum(self, gradient: Tensor, variable: Variable) -> Tensor:
         """The new running mean of gradients."""
         slot = self.slot(self._momentums, variable)
         m = self.get(slot)
-        m = m + (gradient - m) * (1 - self.beta_1)
+        m = m + (gradient - m) * self.rest(self.beta_1, variable.dtype)
         self.put(slot, m)
         return m
 
@@ -60,7 +64,7 @@ class _Moments(Optimizer):
         """The new running mean of squared gradients."""
         slot = self.slot(self._velocities, variable)
         v = self.get(slot)
-        v = v + (ops.square(gradient) - v) * (1 - self.beta_2)
+        v = v + (ops.square(gradient) - v) * self.rest(self.beta_2, variable.dtype)
         self.put(slot, v)
         return v
 
@@ -165,6 +169,11 @@ class Nadam(_Moments):
         super().build(variables)
         dtype = variables[0].dtype if variables else floatx()
         self._product = self._tracked(np.ones((), as_dtype(dtype).numpy), "u_product")
+
+    def rest(self, beta: float, dtype: str) -> float:
+        """1 - beta in the variables' data type, as Keras has it here: 0.001 comes out as 0.00100005."""
+        kind = as_dtype(dtype).numpy.type
+        return float(kind(1) - kind(beta))
 
     def _strength(self, step: Tensor) -> Tensor:
         return (1.0 - self.power(0.96, step) * 0.5) * self.beta_1
