@@ -316,4 +316,7 @@ NEVER = {
     "graph.scale_and_translate": "decides by rounded coordinates what is outside",
     "graph.non_max_suppression": "decides by rounded overlaps",
     "graph.combined_non_max_suppression": "decides by rounded overlaps",
+    "graph.max_pool_gradient": "decides by what equals a maximum",
+    "graph.avg_pool_gradient": "its image has sizes that are known",
+    "graph.moments": "its operand has sizes that are known",
 }

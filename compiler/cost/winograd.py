@@ -121,7 +121,7 @@ TRIED: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
 class WinogradChoice:
     """Outputs of a transform along both sides, tiles of a block (0: all tiles of an image at once), channels whose
     filters are transformed at a time (0: the filters are stored transformed), the products' accumulator tile, and
-    why. `stages` are the cycles for an image of windows, of products with their filters, and of results."""
+    why. `stages` are the cycles of windows, of products with their filters, and of results for `images` images."""
 
     name: str
     m: tuple[int, int]
@@ -132,6 +132,7 @@ class WinogradChoice:
     reason: str
     stages: tuple[float, float, float]
     error_bound: float
+    images: int = 1
 
     @property
     def how(self) -> str:
@@ -147,16 +148,20 @@ class WinogradChoice:
 
     def why(self, images: Dim, first: int = 0, last: int = 3) -> Why:
         """For a call of some of the stages on so many images."""
-        return Why(self.reason, times(sum(self.stages[first:last]), images), self.error_bound)
+        count = 1 if images == self.images else images
+        return Why(self.reason, times(sum(self.stages[first:last]), count), self.error_bound)
 
 
 def choose_winograd(
-    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int], direct: float
-) -> WinogradChoice | None:
-    """The transform that takes fewer cycles than `direct` ones for an image of the result; None for none."""
+    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int], direct: float,
+    constant: bool = True,
+) -> WinogradChoice | None:  # fmt: skip
+    """The transform that takes fewer cycles than `direct` ones for an image of the result; None for none. Filters that
+    are not `constant` are packed, and transformed, in each call."""
+    direct *= images_of(out)
     if direct < LEAST_CYCLES:
         return None
-    found = winograd_ways(target, out, channels, columns, taps)
+    found = winograd_ways(target, out, channels, columns, taps, constant)
     if not found or found[0].cycles >= 0.95 * direct:
         return None
     best = found[0]
@@ -165,9 +170,15 @@ def choose_winograd(
     return replace(best, reason=reason_text(best.how, best.cycles, note, others, [("direct", direct)]))
 
 
+def images_of(out: tuple[Dim, ...]) -> int:
+    """How many images are planned for together: all where their number is known."""
+    return max(out[0], 1) if isinstance(out[0], int) else 1
+
+
 def why_direct(
-    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int], direct: float
-) -> str:
+    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int], direct: float,
+    constant: bool = True,
+) -> str:  # fmt: skip
     """What `choose_winograd` found against transforms; nothing where no filter of this size has any."""
     if taps not in TRIED or not all(isinstance(d, int) for d in out[1:3]):
         return ""
@@ -175,14 +186,19 @@ def why_direct(
         return "too few channels for transforms"
     if channels % UNROLL:
         return f"transforms take {UNROLL} channels at a time"
-    if direct < LEAST_CYCLES:
+    if direct * images_of(out) < LEAST_CYCLES:
         return "too small for transforms"
-    found = winograd_ways(target, out, channels, columns, taps)
+    found = winograd_ways(target, out, channels, columns, taps, constant)
     return f"{found[0].how} {cycles_text(found[0].cycles)}" if found else ""
 
 
 def winograd_ways(
-    target: Target, out: tuple[Dim, ...], channels: int, columns: int, taps: tuple[int, int]
+    target: Target,
+    out: tuple[Dim, ...],
+    channels: int,
+    columns: int,
+    taps: tuple[int, int],
+    constant: bool = True,
 ) -> list[WinogradChoice]:
     """The best of each transform and way to take tiles and channels, the one with the fewest cycles first."""
     height, width = out[1], out[2]
@@ -192,7 +208,7 @@ def winograd_ways(
     for m in TRIED.get(taps, ()):
         if error_bound(m, taps, channels) > LAW:
             continue
-        plan = _Plan(target, (height, width), channels, columns, m, taps)
+        plan = _Plan(target, (height, width), channels, columns, m, taps, images_of(out), constant)
         for choice in plan.all():
             way = (m, choice.block > 0, choice.chunk > 0)
             if way not in best or choice.cycles < best[way].cycles:
@@ -205,11 +221,12 @@ class _Plan:
 
     def __init__(
         self, target: Target, image: tuple[int, int], channels: int, columns: int,
-        m: tuple[int, int], taps: tuple[int, int],
+        m: tuple[int, int], taps: tuple[int, int], images: int = 1, constant: bool = True,
     ) -> None:  # fmt: skip
         self.target, self.channels, self.columns, self.m, self.taps = target, channels, columns, m, taps
         self.points = (m[0] + taps[0] - 1) * (m[1] + taps[1] - 1)
-        self.tiles = -(-image[0] // m[0]) * -(-image[1] // m[1])
+        self.images, self.constant = images, constant
+        self.tiles = -(-image[0] // m[0]) * -(-image[1] // m[1]) * images
         rows, vectors = target.tile(columns, 0)
         self.tile = (rows, min(vectors, PANEL // target.lanes))
         self.wide = self.tile[1] * target.lanes
@@ -283,7 +300,21 @@ class _Plan:
         stream, spill = (n / target.far_bytes_per_cycle for n in (far, moved))
         # filters are transformed as they come; products wait for transformed ones
         middle = products + (max(filters, stream) if chunk else 0.9 * stream) + spill
+        if not self.constant:
+            middle += self._preparation(chunk)
         name = f"F({self.m[0]}x{self.m[1]}, {self.taps[0]}x{self.taps[1]})"
         stages = (windows, middle, results)
         bound = error_bound(self.m, self.taps, self.channels)
-        return WinogradChoice(name, self.m, block, chunk, self.tile, sum(stages), "", stages, bound)
+        return WinogradChoice(
+            name, self.m, block, chunk, self.tile, sum(stages), "", stages, bound, self.images
+        )
+
+    def _preparation(self, chunk: int) -> float:
+        """Cycles to pack filters into panels, and to transform them where products want them stored so."""
+        numbers = self.channels * self.padded
+        taps = self.taps[0] * self.taps[1]
+        packed = 8 * taps * numbers / self.target.far_bytes_per_cycle
+        if chunk:
+            return packed
+        moved = 4 * (taps + self.points) * numbers / self.target.far_bytes_per_cycle
+        return packed + max(moved, numbers / self.target.lanes * self.points * 4)

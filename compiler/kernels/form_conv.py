@@ -12,7 +12,6 @@ from ..cost.choose import choose_conv, depthwise_tile
 from ..cost.dot import MOST_COLUMNS, dot_cycles
 from ..cost.reasons import Why, depthwise_reason, times
 from ..cost.winograd import WinogradChoice, choose_winograd, why_direct
-from ..ir.attributes import Array
 from ..ir.core import Op, Value
 from ..ir.dims import Dim, ceildiv, dim_max, product
 from ..ir.types import MemRefType
@@ -23,11 +22,11 @@ from ..ops.pool import MaxPool2D
 from . import pointwise
 from .depthwise import fits_without_border
 from .dialect_memory import memref
-from .family import pack_panels
 from .form_border import bordered, conv_pads, number
 from .form_conv_dot import dot_of
+from .form_filters import columns, filter_name, filter_of, group_filter
 from .form_moves import copy
-from .form_winograd import computed, image_sizes, winograd_call
+from .form_winograd import Filters, computed, image_sizes, winograd_call
 from .former import Former, Group, forms, refuse
 
 #: shows an operand of a body as one call sees it
@@ -76,7 +75,7 @@ def form_conv(f: Former, group: Group) -> None:
     window, site = Window(op.kernel, op.strides, op.dilations), Site(op, group)
     if (fast := winograd_of(f, op, group.pool)) is not None:
         image = partial(bordered, f, op, op.x, front_of(op))
-        winograd_call(f, group, op, *fast, filter_name(op, op.w), image)
+        winograd_call(f, group, op, *fast, image)
         return
     y = f.result(group.result)
     if isinstance(op, Conv2D) and is_depthwise(f, op):
@@ -92,30 +91,39 @@ def form_conv(f: Former, group: Group) -> None:
 
 def winograd_of(
     f: Former, op: Conv2D | Conv3D, pool: MaxPool2D | None
-) -> tuple[WinogradChoice, Array] | None:
-    """How to compute it by Winograd's transforms, and the filter; None where directly is better."""
-    array, out = constant_value(op.w), computed(op, pool)
-    if f.precise or array is None or not isinstance(op, Conv2D) or op.groups > 1 or tensor(op.w).dtype != f32:
+) -> tuple[WinogradChoice, Filters] | None:
+    """How to compute it by Winograd's transforms, and the filters; None where directly is better."""
+    shape = _plain_filter(op)
+    if f.precise or shape is None:
         return None
-    kh, kw, c, o = array.shape
-    if op.strides != (1, 1) or op.dilations != (1, 1):
-        return None
+    (kh, kw, c, o), out, array = shape, computed(op, pool), constant_value(op.w)
     direct = choose_conv(f.target, out, c, o, op.kernel, op.strides, False).cycles
     if pool is None and o <= MOST_COLUMNS:
         direct = min(direct, dot_cycles(f.target, out, kh, kw * c, o, 4))
-    choice = choose_winograd(f.target, out, c, o, (kh, kw), direct)
-    return None if choice is None else (choice, array)
+    choice = choose_winograd(f.target, out, c, o, (kh, kw), direct, array is not None)
+    if choice is None:
+        return None
+    name = f"{filter_name(op, op.w)}:winograd" if array is not None else ""
+    return choice, Filters(f, shape, name, op.location, array, lambda: f.buffer(op.w))
+
+
+def _plain_filter(op: Conv2D | Conv3D) -> tuple[int, ...] | None:
+    """The shape of a filter [KH, KW, C, O] for which there may be transforms."""
+    shape = tuple(d for d in tensor(op.w).shape if isinstance(d, int))
+    plain = (op.strides, op.dilations, op.groups) == ((1, 1), (1, 1), 1)
+    fits = isinstance(op, Conv2D) and len(shape) == 4 and tensor(op.w).dtype == f32
+    return shape if plain and fits else None
 
 
 def _against(f: Former, op: Conv2D | Conv3D, pool: MaxPool2D | None) -> str:
     """Why Winograd's transforms do not compute what they could."""
-    array, out = constant_value(op.w), computed(op, pool)
-    plain = (op.strides, op.dilations, op.groups) == ((1, 1), (1, 1), 1)
-    if not isinstance(op, Conv2D) or not plain or array is None or tensor(op.w).dtype != f32:
+    shape, out = _plain_filter(op), computed(op, pool)
+    if shape is None:
         return ""
-    kh, kw, c, o = array.shape
+    kh, kw, c, o = shape
     direct = choose_conv(f.target, out, c, o, op.kernel, op.strides, False)
-    found = why_direct(f.target, out, c, o, (kh, kw), direct.cycles)
+    constant = constant_value(op.w) is not None
+    found = why_direct(f.target, out, c, o, (kh, kw), direct.cycles, constant)
     return "no transforms asked for" if found and f.precise else found
 
 
@@ -130,37 +138,6 @@ def grouped(
             f, site, window, columns(f, x, g * c, c), weights(g), columns(f, y, g * o, o),
             lambda v, g=g: columns(f, v, g * o, o) if memref(v).shape[-1:] == (o * groups,) else v,
         )  # fmt: skip
-
-
-def columns(f: Former, v: Value, first: int, width: int, step: int = 1) -> Value:
-    """`width` channels of a buffer from `first` on, `step` apart."""
-    t = memref(v)
-    if t.shape[-1] == width:
-        return v
-    strides = t.element_strides
-    return f.view(v, (*t.shape[:-1], width), (*strides[:-1], strides[-1] * step), first * strides[-1])
-
-
-def group_filter(f: Former, op: Op, w: Value, g: int, o: int) -> tuple[Value, bool]:
-    """The filter of group `g`, which makes `o` channels, and whether it is packed."""
-    array = constant_value(w)
-    if array is None:
-        return columns(f, f.buffer(w), g * o, o), False
-    return filter_of(f, op, w, array[..., g * o : (g + 1) * o], f":{g * o}")
-
-
-def filter_of(f: Former, op: Op, w: Value, part: Array | None, suffix: str = "") -> tuple[Value, bool]:
-    """A filter's buffer, and whether it is packed: `part` of the constant `w`, or `w` known at run time."""
-    if part is None:
-        return f.buffer(w), False
-    *lead, kw, c, o = part.shape
-    packed = pack_panels(part.reshape(math.prod(lead), kw * c, o))
-    return f.constant(packed, filter_name(op, w) + suffix, tensor(w).dtype), True
-
-
-def filter_name(op: Op, w: Value) -> str:
-    """What a packed filter is called in dumps."""
-    return (w.definer.attributes["value"].name if w.definer else "") or str(op.location)
 
 
 def is_depthwise(f: Former, op: Conv2D | Conv3D) -> bool:

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product as combinations
 from math import gcd
 
 import numpy as np
 
+from ...runtime.spec import f32
+from ..cost.choose import choose_conv
+from ..cost.winograd import WinogradChoice, choose_winograd
 from ..ir.core import Value
-from ..ir.dims import Dim, ceildiv, dim_max
+from ..ir.dims import Dim, ceildiv, dim_max, product
 from ..ir.types import MemRefType
 from ..ops.base import tensor
 from ..ops.constant import constant_value
@@ -29,14 +33,14 @@ from .form_conv import (
     Shown,
     Site,
     Window,
-    columns,
     conv_call,
     depthwise_call,
-    filter_name,
     finish,
     known,
 )
+from .form_filters import columns, filter_name, packed_view
 from .form_moves import copy
+from .form_winograd import Filters, winograd_call
 from .former import Former, Group, forms
 
 
@@ -99,8 +103,12 @@ def form_conv_transpose(f: Former, group: Group) -> None:
     if not isinstance(op, ConvTranspose):
         raise TypeError("a transposed convolution's group")
     known(op, *tensor(op.w).shape, tensor(op.x).shape[-1])
-    site, y = Site(op, group), f.result(group.result)
     pads = _pads(op)
+    if (fast := _winograd(f, op, pads)) is not None:
+        front = [k - 1 - (pad or 0) for k, pad in zip(op.kernel, pads, strict=True)]
+        winograd_call(f, group, op, *fast, partial(bordered, f, op, op.x, front))
+        return
+    site, y = Site(op, group), f.result(group.result)
     places = [0 if p is None else p for p in pads]
     if None not in pads:
         _Spread(f, site, op, y, tuple(places)).calls()
@@ -118,6 +126,31 @@ def form_conv_transpose(f: Former, group: Group) -> None:
         if pad is None:
             offset = offset + (sizes[i] - op.size[i]) // 2 * strides[1 + i]
     finish(f, site, f.view(whole, t.shape, strides, offset), y)
+
+
+def _winograd(f: Former, op: ConvTranspose, pads: list[int | None]) -> tuple[WinogradChoice, Filters] | None:
+    """With stride 1 it is a convolution with the filter turned around, its channels exchanged: how to compute that by
+    Winograd's transforms; None where directly is better."""
+    known_size = all(pad is not None and pad < k for pad, k in zip(pads, op.kernel, strict=True))
+    plain = {*op.strides, *op.dilations, op.groups} == {1} and len(op.kernel) == 2
+    if f.precise or not plain or not known_size or tensor(op.w).dtype != f32:
+        return None
+    (kh, kw, o, c), out = known(op, *tensor(op.w).shape), tensor(op.result).shape
+    array = constant_value(op.w)
+    direct = choose_conv(f.target, out, c, o, op.kernel, (1, 1), False).cycles
+    choice = choose_winograd(f.target, out, c, o, (kh, kw), direct, array is not None)
+    if choice is None:
+        return None
+    turned = None if array is None else np.ascontiguousarray(array[::-1, ::-1].transpose(0, 1, 3, 2))
+    name = f"{filter_name(op, op.w)}:winograd" if array is not None else ""
+
+    def view() -> Value:
+        w = f.buffer(op.w)
+        *steps, so, sc = memref(w).element_strides
+        offset = (kh - 1) * steps[0] + (kw - 1) * steps[1]
+        return f.view(w, (kh, kw, c, o), (-steps[0], -steps[1], sc, so), offset)
+
+    return choice, Filters(f, (kh, kw, c, o), name, op.location, turned, view)
 
 
 def _pads(op: ConvTranspose) -> list[int | None]:
@@ -256,6 +289,10 @@ class _Spread:
         c = total // op.groups
         array = constant_value(op.w)
         kernel = tuple(len(p.taps) for p in at)
+        if array is None and len(run) == 1:
+            return packed_view(
+                f, self._taps(at, run, kernel, g * c, c, o, False), self._count(at), op.location
+            )
         if array is None:
             return self._computed_filter(at, run, kernel, g * c, c, o), False
         part = np.stack([array[np.ix_(*(p.taps for p in (*at[:-1], q)))] for q in run], axis=-1)
@@ -264,20 +301,32 @@ class _Spread:
         name = f"{filter_name(op, op.w)}:{'.'.join(str(p.first) for p in at)}" + (f":{g}" if g else "")
         return f.constant(pack_panels(part), name, tensor(op.w).dtype), True
 
-    def _computed_filter(
-        self, at: Sequence[Phase], run: Sequence[Phase], kernel: tuple[int, ...], first: int, c: int, o: int
-    ) -> Value:
+    def _count(self, at: Sequence[Phase]) -> Dim:
+        """Pixels of a phase."""
+        return product((tensor(self.op.x).shape[0], *(p.count for p in at)))
+
+    def _taps(
+        self, at: Sequence[Phase], run: Sequence[Phase], kernel: tuple[int, ...], first: int, c: int, o: int,
+        runs: bool = True,
+    ) -> Value:  # fmt: skip
+        """A view of the taps of a phase, [K…, C, O], or with `runs` [K…, C, run, O]."""
         f, w = self.f, self.f.buffer(self.op.w)
-        t = memref(w)
-        *steps, so, sc = t.element_strides
+        *steps, so, sc = memref(w).element_strides
         offset = sum((p.taps[0] * s for p, s in zip(at, steps, strict=True)), first * sc)
         moves = [
             (p.taps[1] - p.taps[0]) * s if len(p.taps) > 1 else s for p, s in zip(at, steps, strict=True)
         ]
+        if not runs:
+            return f.view(w, (*kernel, c, o), (*moves, sc, so), offset)
         over = (run[1].taps[0] - run[0].taps[0]) * steps[-1] if len(run) > 1 else 0
-        shape = (*kernel, c, len(run), o)
-        out = f.alloc(shape, t.dtype)
-        copy(f, f.view(w, shape, (*moves, sc, over, so), offset), out, location=self.op.location)
+        return f.view(w, (*kernel, c, len(run), o), (*moves, sc, over, so), offset)
+
+    def _computed_filter(
+        self, at: Sequence[Phase], run: Sequence[Phase], kernel: tuple[int, ...], first: int, c: int, o: int
+    ) -> Value:
+        f, taps = self.f, self._taps(at, run, kernel, first, c, o)
+        out = f.alloc(memref(taps).shape, memref(taps).dtype)
+        copy(f, taps, out, location=self.op.location)
         return f.reshaped(out, (*kernel, c, len(run) * o))
 
     def _depthwise_filter(self, at: Sequence[Phase]) -> Value:

@@ -1,4 +1,4 @@
-"""Pointwise groups, pools, reductions, softmax, sizes, variables and control flow to kernel calls."""
+"""Pointwise groups, softmax, sizes, variables and control flow to kernel calls."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from ..ops.base import tensor
 from ..ops.constant import Dims, Shape
 from ..ops.control import If, While
 from ..ops.norm import Softmax
-from ..ops.reduce import Reduce
 from ..ops.variable import AssignVariable, ReadVariable
 from . import dialect_control as scf
-from . import pointwise, reduce
+from . import pointwise
 from .body import may_fail, signless
 from .dialect_kern import KernVariable
 from .dialect_memory import MemLoad, memref
@@ -27,30 +26,12 @@ Convert = Callable[[Former, Block], None]
 
 def form_pointwise(f: Former, group: Group) -> None:
     inputs = tuple(memref(f.buffer(v)) for v in group.inputs())
-    y = f.result(group.result)
-    units, per_unit = pointwise.units(memref(y), inputs)
-    cost = (per_unit * len(group.ops), 4.0 * per_unit * (len(inputs) + 1))
+    y, *more = (f.result(v) for v in group.results)
+    others = tuple(memref(v) for v in more)
+    units, per_unit = pointwise.units(memref(y), (*others, *inputs))
+    cost = (per_unit * len(group.ops), 4.0 * per_unit * (len(inputs) + 1 + len(more)))
     params = {"error": True} if any(map(may_fail, group.ops)) else None
-    f.call("pointwise", [], [y], units, params, group=group, unit_cost=cost)
-
-
-@forms(Reduce)
-def form_reduce(f: Former, group: Group) -> None:
-    op = group.last
-    if not isinstance(op, Reduce):
-        raise TypeError("a reduction's group")
-    x = tensor(op.x)
-    kind = op.name.removeprefix("graph.reduce_")
-    axes = tuple(sorted(a % x.rank for a in op.axes))
-    f.call(
-        "reduce",
-        [f.buffer(op.x)],
-        [f.result(op.result)],
-        reduce.units(x.shape, axes),
-        {"kind": kind, "axes": axes, "dtype": x.dtype},
-        group=group,
-        unit_cost=(4096, 16384),
-    )
+    f.call("pointwise", [], [y, *more], units, params, group=group, unit_cost=cost)
 
 
 @forms(Softmax)
@@ -81,12 +62,13 @@ def form_sizes(f: Former, group: Group) -> None:
 
 @forms(ReadVariable)
 def form_read(f: Former, group: Group) -> None:
-    """The variable's own buffer; a copy when the function assigns the variable, so that the value stays."""
+    """The variable's own buffer; a copy when the function assigns the variable, so that the value stays. Most copies
+    go when the memory plan is made (`in_place.py`)."""
     op = group.last
     if isinstance(op, ReadVariable):
         t = op.type
         buffer = f.b(KernVariable, variable=op.variable, shape=t.shape, dtype=signless(t.dtype))
-        if f.assigns(op.variable.name):
+        if f.assigns(op.variable.name) and t.size != 0:
             copy(f, buffer, f.result(op.result), location=op.location)
         else:
             f.buffers[op.result] = buffer
@@ -99,7 +81,8 @@ def form_assign(f: Former, group: Group) -> None:
         t = tensor(op.x)
         name = SymbolRef(op.variable.name)
         buffer = f.b(KernVariable, variable=name, shape=t.shape, dtype=signless(t.dtype))
-        copy(f, f.buffer(op.x), buffer, location=op.location)
+        if t.size != 0:
+            copy(f, f.buffer(op.x), buffer, location=op.location)
 
 
 def form_if(f: Former, group: Group, convert: Convert) -> None:

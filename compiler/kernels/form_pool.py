@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
-from ..ir.dims import product
+from ..ir.dims import Dim, ceildiv, product
 from ..ops.base import tensor
 from ..ops.pool import AvgPool2D, AvgPool3D, Dilation2D, MaxPool2D, MaxPool3D, MaxPoolArgmax, Pool
+from ..ops.pool_gradient import AvgPoolGradient, MaxPoolGradient
 from ..ops.windows import static_pads
 from .form_conv import known, number
 from .former import Former, Group, forms, refuse
+from .pool_gradient import CHANNELS, is_disjoint
 
 
 def window_pads(
@@ -102,3 +104,58 @@ def form_pool_argmax(f: Former, group: Group) -> None:
         location=op.location,
         unit_cost=(8 * per_row * math.prod(op.kernel), 0),
     )
+
+
+@forms(MaxPoolGradient)
+def form_max_pool_gradient(f: Former, group: Group) -> None:
+    op = group.last
+    if not isinstance(op, MaxPoolGradient):
+        raise TypeError("a pool gradient's group")
+    x, y = tensor(op.x), tensor(op.y)
+    pads = _gradient_pads(op, x.shape[1:-1])
+    # what a pool leaves out behind its last window counts as neither padding nor window
+    disjoint = is_disjoint(op.kernel, op.strides, pads)
+    units = product(y.shape[:2]) if disjoint else x.shape[0] * ceildiv(x.shape[-1], CHANNELS)
+    touched = number(product(x.shape[1:])) / (number(y.shape[1]) if disjoint else 1)
+    f.call(
+        "max_pool_gradient",
+        [f.buffer(v) for v in (op.x, op.y, op.dy)],
+        [f.result(op.result)],
+        units,
+        {"kernel": op.kernel, "strides": op.strides, "pads": pads, "first": x.rank == 4},
+        cost_of=[op],
+        location=op.location,
+        unit_cost=(touched * 4, touched * 12.0),
+    )
+
+
+@forms(AvgPoolGradient)
+def form_avg_pool_gradient(f: Former, group: Group) -> None:
+    op = group.last
+    if not isinstance(op, AvgPoolGradient):
+        raise TypeError("a pool gradient's group")
+    x, dy = tensor(op.result), tensor(op.dy)
+    pads = _gradient_pads(op, op.size)
+    rows = product(dy.shape[:2]) if is_disjoint(op.kernel, op.strides, pads) else product(x.shape[:-2])
+    per_row = number(product(x.shape[1:])) * number(x.shape[0]) / max(number(rows), 1)
+    f.call(
+        "avg_pool_gradient",
+        [f.buffer(op.dy)],
+        [f.result(op.result)],
+        rows,
+        {"kernel": op.kernel, "strides": op.strides, "pads": pads},
+        cost_of=[op],
+        location=op.location,
+        unit_cost=(per_row * 4, per_row * 6.0),
+    )
+
+
+def _gradient_pads(op: MaxPoolGradient | AvgPoolGradient, sizes: tuple[Dim, ...]) -> tuple[int, ...]:
+    """Padding in front of and behind each dimension."""
+    out: list[int] = []
+    for i, (size, k, s) in enumerate(zip(sizes, op.kernel, op.strides, strict=True)):
+        pads = static_pads(size, k, s, 1, op.padding, op.around(i))
+        if pads is None:
+            raise refuse(op, f"SAME padding of a size {size} that is known at run time only")
+        out += pads
+    return tuple(out)

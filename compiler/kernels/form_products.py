@@ -8,14 +8,16 @@ from ..cost.choose import choose_matmul
 from ..cost.reasons import Why, product_reason, repeated
 from ..cost.tiles import depth_block
 from ..ir.core import Value
-from ..ir.dims import ceildiv, product
+from ..ir.dims import Dim, Sym, ceildiv, product
 from ..ops.base import tensor
 from ..ops.constant import constant_value
 from ..ops.matmul import MatMul
 from . import matvec
+from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .family import pack_panels
 from .form_conv import extras_flat, number
+from .form_filters import FAR_ROWS
 from .form_moves import copy
 from .former import Former, Group, forms
 
@@ -42,7 +44,7 @@ def form_matmul(f: Former, group: Group) -> None:
         # a column times a matrix that is transposed: the other way round it is a row by a matrix
         x, w, y, transpose_x = _row(f, f.buffer(op.y)), x, _row(f, y), False
     else:
-        w = _right_operand(f, op)
+        w = f.buffer(op.y) if _turns(op) else _right_operand(f, op)
     xt, yt = memref(x), memref(y)
     if packed and xt.rank > 2 and not transpose_x and extras_flat(group):
         x = f.reshaped(x, (product(xt.shape[:-1]), xt.shape[-1]))
@@ -58,12 +60,20 @@ def form_matmul(f: Former, group: Group) -> None:
         product_reason(f.target, m, number(n), number(k), tile, xt.dtype.size, packed), yt.shape[:-2]
     )
     sums: list[Value] = []
+    steps = 0
     if isinstance(k, int) and isinstance(n, int):
         steps = depth_block(f.target, number(m), tile[0], tile[1] * f.target.lanes, k, xt.dtype.size)
         if steps:
             params["depth_block"] = steps
             why = replace(why, text=f"{why.text}; {steps} steps of the sums at a time")
             sums = [] if yt.dtype == xt.dtype else [f.alloc(yt.shape, xt.dtype)]
+    turns = w is f.buffers.get(op.y) and _turns(op)
+    if turns or (not packed and w is f.buffers.get(op.y) and _worth_copying(m, n, k, tile)):
+        steps = steps or number(k)
+        lanes = max(f.target.lanes, 1)
+        params |= {"slot": True, "transpose_y": turns}
+        shape = (Sym.symbol(THREADS), -(-steps // lanes) * lanes, tile[1] * f.target.lanes)
+        sums.append(f.alloc(shape, xt.dtype))
     f.call(
         "matmul",
         [x, w],
@@ -76,6 +86,20 @@ def form_matmul(f: Former, group: Group) -> None:
             4.0 * number(k) * tile[1] * f.target.lanes,
         ),
         why=why,
+    )
+
+
+def _turns(op: MatMul) -> bool:
+    """Whether the kernel exchanges rows and columns of a transposed right operand, of which it must know the size."""
+    shape = (*tensor(op.result).shape[-2:], tensor(op.y).shape[-1])
+    known = all(isinstance(d, int) for d in shape) and 1 not in shape[:2]
+    return op.transpose_y and tensor(op.y).dtype.is_float and known
+
+
+def _worth_copying(m: Dim, n: Dim, k: Dim, tile: tuple[int, int]) -> bool:
+    """Whether tiles read a right operand that is known at run time so often that its columns are put together."""
+    return (
+        isinstance(m, int) and isinstance(n, int) and isinstance(k, int) and m > 2 * tile[0] and n >= FAR_ROWS
     )
 
 

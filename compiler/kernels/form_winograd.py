@@ -4,28 +4,72 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...runtime.spec import f32
 from ..cost.tiles import UNROLL
 from ..cost.winograd import WinogradChoice, transformed
 from ..ir.attributes import Array
 from ..ir.core import Value
 from ..ir.dims import Dim, Sym, ceildiv, dim_max, product
+from ..ir.location import Location
 from ..ops.base import tensor
-from ..ops.conv import Conv2D, Conv3D
+from ..ops.conv import Conv2D, Conv3D, ConvTranspose
 from ..ops.pool import MaxPool2D
 from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .family import pack_panels
 from .form_border import number
+from .form_filters import pack
 from .former import Former, Group
 from .winograd_product import block_size
 
+#: ops that transforms can compute
+Convolution = Conv2D | Conv3D | ConvTranspose
 
-def computed(op: Conv2D | Conv3D, pool: MaxPool2D | None) -> tuple[Dim, ...]:
+
+@dataclass
+class Filters:
+    """Filters [rh, rw, C, K] of a convolution: a constant, or a view that is known at run time."""
+
+    f: Former
+    shape: tuple[int, ...]
+    name: str
+    location: Location
+    array: Array | None
+    view: Callable[[], Value]
+
+    def packed(self) -> Value:
+        """As they are, in panels [panels, C, taps, 32]."""
+        *taps, channels, columns = self.shape
+        if self.array is not None:
+            by_channel = self.array.transpose(2, 0, 1, 3).reshape(channels, math.prod(taps), columns)
+            return self.f.constant(pack_panels(by_channel), self.name, f32)
+        w = self.view()
+        steps = memref(w).element_strides
+        by_channel = self.f.view(w, (channels, math.prod(taps), columns), (steps[2], steps[1], steps[3]))
+        return pack(self.f, by_channel, self.location)
+
+    def stored(self, choice: WinogradChoice, wide: int) -> Value:
+        """Transformed, as [points, groups, C, wide]."""
+        if self.array is not None:
+            return self.f.constant(_transformed(self.array, choice.m, wide), self.name, f32)
+        *taps, channels, columns = self.shape
+        points = math.prod(m + r - 1 for m, r in zip(choice.m, taps, strict=True))
+        out = self.f.alloc((points, -(-columns // wide), channels, wide), f32)
+        self.f.call(
+            "winograd_filter", [self.packed()], [out], channels * -(-columns // wide),
+            {"m": choice.m, "r": tuple(taps), "grid": (1, 1, 1)}, algorithm=choice.name,
+            unit_cost=(0, 8.0 * points * wide), cost_of=(), location=self.location,
+        )  # fmt: skip
+        return out
+
+
+def computed(op: Convolution, pool: MaxPool2D | None) -> tuple[Dim, ...]:
     """The shape of the results that a convolution's kernel has to compute: a pool may leave out the last row and
     column."""
     out = tensor(op.result).shape
@@ -35,7 +79,7 @@ def computed(op: Conv2D | Conv3D, pool: MaxPool2D | None) -> tuple[Dim, ...]:
     return (out[0], *(d * k for d, k in pooled), out[-1])
 
 
-def image_sizes(op: Conv2D | Conv3D, pool: MaxPool2D | None, m: tuple[int, ...]) -> list[Dim]:
+def image_sizes(op: Convolution, pool: MaxPool2D | None, m: tuple[int, ...]) -> list[Dim]:
     """The padded image, larger where the last tiles reach out of it."""
     sizes = zip(tensor(op.result).shape[1:-1], computed(op, pool)[1:-1], m, op.kernel, strict=True)
     return [dim_max(whole, ceildiv(d, step) * step) + r - 1 for whole, d, step, r in sizes]
@@ -44,14 +88,13 @@ def image_sizes(op: Conv2D | Conv3D, pool: MaxPool2D | None, m: tuple[int, ...])
 def winograd_call(
     f: Former,
     group: Group,
-    op: Conv2D | Conv3D,
+    op: Convolution,
     choice: WinogradChoice,
-    w: Array,
-    name: str,
+    w: Filters,
     bordered: Callable[[list[Dim]], Value],
 ) -> None:
     """One kernel for blocks of tiles, or two for all tiles. `bordered` gives the image within given spatial sizes, so
-    that whole tiles fit; `w` is the filter [rh, rw, C, K]."""
+    that whole tiles fit; `w` are the filters [rh, rw, C, K]."""
     y = f.result(group.result)
     n, height, width, _ = computed(op, group.pool)
     grid = (n, ceildiv(height, choice.m[0]), ceildiv(width, choice.m[1]))
@@ -63,40 +106,42 @@ def winograd_call(
     params: dict[str, Any] = {
         "m": choice.m, "r": taps, "grid": grid, "tile": choice.tile, "channels": channels, "columns": columns,
     }  # fmt: skip
+    images, tiles, count = n, product(grid[1:]), product(grid)
+    if choice.images > 1 and not choice.block:  # their number is known: all tiles are one matrix's rows
+        params["together"] = True
+        images, tiles = 1, count
     final = params if group.pool is None else {**params, "pool": group.pool.kernel}
-    tiles, count = product(grid[1:]), product(grid)
     wide = choice.tile[1] * f.target.lanes
     rows = choice.block or tiles
     inner, outer = (_leading(c, f.target.lanes) for c in (channels, -(-columns // wide) * wide))
     v = partial(f.alloc, dtype=dtype)
-    name = f"{name}:winograd"
     work = 2.0 * points * channels * columns
     call = partial(f.call, algorithm=choice.name, why=choice.why(n))
     if not choice.block:
-        windows = f.alloc((n, tiles, points, inner), dtype)
+        windows = f.alloc((images, tiles, points, inner), dtype)
         call(
-            "winograd_input", [x], [windows], n * tiles, params, unit_cost=(0, 8.0 * points * channels),
+            "winograd_input", [x], [windows], count, params, unit_cost=(0, 8.0 * points * channels),
             location=op.location, why=choice.why(n, 0, 1),
         )  # fmt: skip
         x = windows
     if not choice.chunk:
-        stored = f.constant(_transformed(w, choice.m, wide), name, dtype)
+        stored = w.stored(choice, wide)
         if choice.block:
             scratch = [(points, rows + 1, outer), (choice.block, points, inner)]
             call(
                 "winograd_blocks", [x, stored], [y, *(v((threads, *shape)) for shape in scratch)],
                 ceildiv(count, choice.block), {**final, "block": choice.block, "slot": True},
-                group=group, unit_cost=(work * rows, 0),
+                group=group, unit_cost=(work * number(rows), 0),
             )  # fmt: skip
             return
-        m = v((n, points, tiles, outer))
+        m = v((images, points, tiles, outer))
         units = points * -(-columns // wide)
         call(
             "winograd_product", [x, stored], [m], units, params, unit_cost=(work * number(count) / units, 0),
             location=op.location, cost_of=[op], why=choice.why(n, 1, 2),
         )  # fmt: skip
         call(
-            "winograd_output", [m], [y], n * tiles, final, group=group, unit_cost=(0, 8.0 * points * columns),
+            "winograd_output", [m], [y], count, final, group=group, unit_cost=(0, 8.0 * points * columns),
             cost_of=[o for o in group.ops if o is not op], why=choice.why(n, 2, 3),
         )  # fmt: skip
         return
@@ -108,16 +153,10 @@ def winograd_call(
         shapes.append((choice.block, points, inner))
     units = ceildiv(count, choice.block) if choice.block else -(-columns // wide)
     call(
-        "winograd", [x, f.constant(_filters(w), name, dtype)], [y, *(v((threads, *shape)) for shape in shapes)], units,
+        "winograd", [x, w.packed()], [y, *(v((threads, *shape)) for shape in shapes)], units,
         {**final, "block": choice.block, "chunk": choice.chunk, "slot": True},
         group=group, unit_cost=(work * number(count) / number(units), 0),
     )  # fmt: skip
-
-
-def _filters(w: Array) -> Array:
-    """Filters as they are, in panels [panels, C, taps, 32]."""
-    *taps, channels, columns = w.shape
-    return pack_panels(w.transpose(2, 0, 1, 3).reshape(channels, math.prod(taps), columns))
 
 
 def _transformed(w: Array, m: tuple[int, int], wide: int) -> Array:

@@ -26,6 +26,7 @@ from ..ops.base import tensor
 from ..ops.constant import Constant
 from ..ops.control import Yield
 from ..ops.pool import MaxPool2D
+from ..ops.reduce import Reduce
 from ..target import Target
 from .body import signless
 from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernView, describe_buffer
@@ -65,9 +66,11 @@ def buffer_type(t: TensorType) -> MemRefType:
     return MemRefType(t.shape, signless(t.dtype))
 
 
-@dataclass
+@dataclass(eq=False)
 class Group:
-    """Ops that become one kernel: an anchor and pointwise ops on its result; without anchor all pointwise."""
+    """Ops that become one kernel: an anchor and pointwise ops on its result; without anchor all pointwise, and there
+    may be several results. With a reduction as anchor: reductions over the same elements, and pointwise ops that make
+    what they reduce."""
 
     ops: list[Op]
     anchor: Op | None
@@ -83,18 +86,38 @@ class Group:
         return self.last.result
 
     @property
+    def results(self) -> list[Value]:
+        """What others need; the last op's result in any case."""
+        if self.reductions:
+            return [op.result for op in self.reductions]
+        if self.anchor is not None:
+            return [self.result]
+        inside = set(self.ops)
+        made = (r for op in self.ops for r in op.results)
+        return [r for r in made if r.owner is self.last or any(op not in inside for op, _ in r.uses)]
+
+    @property
     def steps(self) -> list[Op]:
         """The pointwise ops."""
+        if self.reductions:
+            return [op for op in self.ops if not isinstance(op, Reduce)]
         return [op for op in self.ops if op is not self.anchor and op is not self.pool]
+
+    @property
+    def reductions(self) -> list[Reduce]:
+        """The reductions, if the anchor is one."""
+        return [op for op in self.ops if isinstance(op, Reduce)] if isinstance(self.anchor, Reduce) else []
 
     @property
     def location(self) -> Location:
         return Location.fused(*(op.location for op in self.ops))
 
     def inputs(self) -> list[Value]:
-        """Values from outside that the pointwise ops use, in order of use; the anchor's result is inside."""
+        """Values from outside that the pointwise ops, and reductions, use, in order of use; the anchor's result is
+        inside."""
         inside = {r for op in self.ops for r in op.results}
-        return list(dict.fromkeys(v for op in self.steps for v in op.operands if v not in inside))
+        users = self.ops if self.reductions else self.steps
+        return list(dict.fromkeys(v for op in users for v in op.operands if v not in inside))
 
 
 @dataclass
@@ -263,7 +286,9 @@ class Former:
             writes=tuple(describe_buffer(_kernel_type(memref(v), env)) for v in outputs),
             symbols=tuple(f"s{i}" for i in range(len(names))),
             params={k: _rename(v, env) for k, v in (params or {}).items()},
-            regions=[Region(_body(group, extras, env))] if group and group.steps else [],
+            regions=[Region(_body(group, extras, env))]
+            if group and (group.steps or group.reductions)
+            else [],
         )
         ops = list(cost_of) if cost_of is not None else group.ops if group else []
         total_flops, total_bytes = sum((flops(o) for o in ops), 0), _traffic(ops, group)
@@ -301,7 +326,7 @@ def _traffic(ops: Sequence[Op], group: Group | None) -> Dim:
         return sum((bytes_moved(o) for o in ops), 0)
     inside = {r for op in ops for r in op.results}
     seen = dict.fromkeys(v for op in ops for v in op.operands if v not in inside)
-    return sum((tensor(v).size * tensor(v).dtype.size for v in (*seen, group.result)), 0)
+    return sum((tensor(v).size * tensor(v).dtype.size for v in (*seen, *group.results)), 0)
 
 
 def _symbols(buffers: Sequence[Value], params: dict[str, Any], group: Group | None) -> list[str]:
@@ -338,8 +363,9 @@ def _kernel_type(t: MemRefType, env: dict[str, Dim]) -> MemRefType:
 
 
 def _body(group: Group, extras: Sequence[Value], env: dict[str, Dim]) -> Block:
-    """The pointwise ops of a group on block arguments: the anchor's result, then the extras."""
-    heads = [group.anchor.result] if group.anchor else []
+    """The pointwise ops of a group on block arguments: the anchor's result, unless it is a reduction, then the
+    extras."""
+    heads = [group.anchor.result] if group.anchor and not group.reductions else []
     outside = [*heads, *extras]
     block = Block([_renamed_type(v.type, env) for v in outside])
     mapping: dict[Value, Value] = dict(zip(outside, block.args, strict=True))
@@ -350,7 +376,8 @@ def _body(group: Group, extras: Sequence[Value], env: dict[str, Dim]) -> Block:
             r.type = _renamed_type(r.type, env)
             r.hint = ""
         block.insert(copy)
-    block.insert(Yield(mapping[group.pool.x if group.pool else group.result]))
+    made = [group.pool.x] if group.pool else [r.x for r in group.reductions] or group.results
+    block.insert(Yield(*(mapping[v] for v in made)))
     return block
 
 

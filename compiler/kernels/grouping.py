@@ -1,4 +1,4 @@
-"""Which ops run together: pointwise ops join the kernel that makes their operand."""
+"""Which ops run together: pointwise ops join the kernel that makes their operand, then pointwise groups each other."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..ops.matmul import MatMul
 from ..ops.pool import AvgPool2D, AvgPool3D, Dilation2D, MaxPool2D, MaxPool3D
 from .body import is_plain_pointwise, may_fail
 from .former import Group
+from .merging import merge_groups
 
 #: anchors that work on images or volumes
 IMAGES = (Conv2D, Conv3D, ConvTranspose, MaxPool2D, MaxPool3D, AvgPool2D, AvgPool3D, Dilation2D)
@@ -31,6 +32,7 @@ def group_block(block: Block) -> dict[Op, Group]:
             _join(op, groups, order)
         else:
             groups[op] = Group([op], op)
+    merge_groups(block, groups, MOST_OPS)
     return groups
 
 

@@ -4,6 +4,10 @@ The parallel range is batch x column groups x blocks of rows. When the number of
 time there are two variants behind one compare: one row (bound by reading the weights once, with several
 accumulators), and any number, in tiles of few rows and many columns so that little is left over.
 
+A right operand that is known at run time may be `copied`: each unit puts its columns together, for a block of the
+summed dimension if there are any, and turns rows into columns where the operand is transposed. All tiles of rows read
+the copy, in the thread's own memory, so that copying takes a small part of the time.
+
 With params["depth_block"] several tiles of rows take so many steps of the summed dimension at a time, and their sums
 wait in memory in between: the weights of a block stay in a cache until all tiles have used them.
 """
@@ -14,15 +18,17 @@ from collections.abc import Callable, Sequence
 
 from ..cost.tiles import PANEL, UNROLL, split_columns, split_rows
 from ..ir.core import Value
+from ..ir.dims import product
 from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_arith as arith
 from . import dialect_memory as mem
-from .ahead import Ahead, fetch_next, flat
+from .ahead import LINE, MOST_TILES, Ahead, fetch_next, flat
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, packed_row, zero_row
 from .tiles import LONGEST, Depth, accumulate, accumulate_dynamic
+from .transpose import turned
 
 
 @lowers("matmul")
@@ -37,9 +43,13 @@ class _MatMulLowering:
         p = kernel.params
         self.packed = bool(p["packed"])
         self.transpose_x = bool(p["transpose_x"])
+        self.transpose_y = bool(p.get("transpose_y"))
+        self.rows_first = bool(p.get("rows_first"))
         self.x, self.w, self.y = self.b.inputs[0], self.b.inputs[1], self.b.outputs[0]
         #: where sums wait: the result, or a buffer of its shape when the steps that follow change the data type
-        self.sums = self.b.outputs[-1]
+        outputs = list(self.b.outputs)
+        self.copied = outputs.pop() if p.get("slot") else None
+        self.sums = outputs[-1]
         self.depth_block = int(p.get("depth_block", 0))
         self.shape = mem.memref(self.y).shape
         self.rank = len(self.shape)
@@ -73,8 +83,10 @@ class _MatMulLowering:
         blocks = b.div(b.add(rows, self.row_block - 1), self.row_block)
         groups = self._groups()
         with b.loop(b.lo, b.hi) as unit:
-            rest, block = b.div(unit.iv, blocks), b.rem(unit.iv, blocks)
-            batch, group = b.div(rest, groups), b.rem(rest, groups)
+            sizes = (blocks, groups) if self.rows_first else (groups, blocks)
+            rest, inner = b.div(unit.iv, sizes[1]), b.rem(unit.iv, sizes[1])
+            batch, outer = b.div(rest, sizes[0]), b.rem(rest, sizes[0])
+            block, group = (outer, inner) if self.rows_first else (inner, outer)
             lead = self._batch_indices(batch)
             lo = b.mul(block, self.row_block)
             hi = b.min(b.add(lo, self.row_block), rows)
@@ -128,7 +140,11 @@ class _MatMulLowering:
             self._column_by_depth(lead, column, width, inside, lo, hi, cut, start)
             return
 
+        if self.copied is not None:
+            self._copy(lead, column, width, 0, int(self.depth))  # type: ignore[arg-type]
+
         def tile(row: Index, height: int) -> None:
+            self._fetch_end(lead, row, height, column, width)
             acc, ahead = b.splat(start, (height, width)), self._ahead(row, height, column, width)
             done = self._tile(lead, row, height, column, width, inside, acc, ahead)
             self._write(done, lead, row, height, column, width, inside)
@@ -146,6 +162,9 @@ class _MatMulLowering:
             b.write(start, self.sums, [*lead, row.iv, column], axes[1:], inside)
 
         def block(first: Index, count: int) -> None:
+            if self.copied is not None:
+                self._copy(lead, column, width, first, count)
+
             def tile(row: Index, height: int) -> None:
                 where = [*lead, row, column]
                 acc = b.splat(zero_row(b, width, self.dtype), (height, width))
@@ -222,6 +241,8 @@ class _MatMulLowering:
             return b.read(self.x, [*x_lead, row, at], (height,), (len(x_lead),))
 
         def right(k: Sequence[Index]) -> Value:
+            if self.copied is not None and b.slot is not None:
+                return b.read(self.copied, [b.slot, k[0], 0], (width,), (2,))
             at = b.add(first, k[0])
             if self.packed:
                 return packed_row(b, self.w, w_lead, at, column, width)
@@ -233,9 +254,48 @@ class _MatMulLowering:
         longest = 4 * LONGEST if height == 1 else LONGEST
         return accumulate(b, acc, [Depth(depth, UNROLL)], left, right, ahead, longest=longest)
 
+    def _copy(self, lead: list[Index], column: Index, width: int, first: Index, count: int) -> None:
+        """Some columns of the right operand, `count` steps of the sum from `first` on, put together."""
+        b, w_lead = self.b, self._operand_batch(self.w, lead)
+        if self.copied is None or b.slot is None:
+            raise TypeError("no memory to copy to")
+        axis, inside = len(w_lead) + 1, not isinstance(column, int) or column + width <= int(self.shape[-1])  # type: ignore[arg-type]
+        if not self.transpose_y:
+            with b.loop(0, count) as k:
+                row = b.read(self.w, [*w_lead, b.add(first, k.iv), column], (width,), (axis,), inside)
+                b.write(row, self.copied, [b.slot, k.iv, 0], (2,))
+            return
+        n = self.target.vector_bytes // self.dtype.size
+        last = b.sub(b.dim(self.shape[-1]), 1)
+
+        def turn(k: Index, whole: bool) -> None:
+            for part in range(0, width, n):
+                rows = [b.add(column, part + i) for i in range(n)]
+                rows = rows if inside else [b.min(row, last) for row in rows]
+                lines = [
+                    b.read(self.w, [*w_lead, row, b.add(first, k)], (n,), (axis,), whole) for row in rows
+                ]
+                for i, line in enumerate(turned(b, lines)):
+                    b.write(line, self.copied, [b.slot, b.add(k, i), part], (2,))  # type: ignore[arg-type, list-item]
+
+        with b.loop(0, count // n * n, n) as k:
+            turn(k.iv, True)
+        if count % n:
+            turn(count // n * n, False)
+
+    def _fetch_end(self, lead: list[Index], row: Index, height: int, column: Index, width: int) -> None:
+        """Asks for what the end of a tile writes when its sums, which are short, begin."""
+        if self.rows_first:
+            for i in range(height):
+                for c in range(0, width, LINE):
+                    at = (*lead, self.b.add(row, i), self.b.add(column, c))
+                    self.b.prefetch(self.y, *at, write=True, locality=3)
+
     def _ahead(self, row: Index, height: int, column: Index, width: int) -> Ahead:
         """What a tile does for the panels that come next; of unknown rows the first few tiles do it."""
         depth = self.depth
+        if not self.packed and isinstance(depth, int):
+            return self._open_ahead(row, height, column, width, 0, depth)
         if not self.packed or width < PANEL or height == 1 or not isinstance(depth, int):
             return None
         wide = width // PANEL
@@ -250,7 +310,9 @@ class _MatMulLowering:
         """The same for the block behind one of `count` steps from `first` on, in each of the tile's panels; behind the
         last block comes the first one of the next panels. `row` counts from the first of the unit's."""
         depth = int(self.depth)  # type: ignore[arg-type]
-        if not self.packed or width < PANEL or height == 1:
+        if not self.packed:
+            return self._open_ahead(row, height, column, width, first, count)
+        if width < PANEL or height == 1:
             return None
         b, wide = self.b, width // PANEL
         rows = min(self.rows, self.row_block) if isinstance(self.rows, int) else 4 * self.tile_rows
@@ -272,6 +334,42 @@ class _MatMulLowering:
             for one in each:
                 if one is not None:
                     one(at)
+
+        return ask
+
+    def _open_ahead(
+        self, row: Index, height: int, column: Index, width: int, first: Index, count: int
+    ) -> Ahead:
+        """The same for a matrix that is known at run time and larger than the second-level cache."""
+        b, w, depth = self.b, self.w, int(self.depth)  # type: ignore[arg-type]
+        total = product(mem.memref(w).shape)
+        rows = min(self.rows, self.row_block) if isinstance(self.rows, int) else 0
+        if (
+            not isinstance(total, int)
+            or mem.memref(w).rank > 2
+            or not 0 < rows <= MOST_TILES * height
+            or height == 1
+        ):
+            return None
+        if total * self.dtype.size <= self.target.l2 // 2:
+            return None
+        behind, aside = b.add(first, count), b.add(column, width)
+        last = b.compare("sge", behind, depth)
+        start = b(arith.SelectOp, last, b.idx(0), b.idx(behind))
+        start_column = b(arith.SelectOp, last, b.idx(aside), b.idx(column))
+        tiles = -(-rows // height)
+        across = -(-(count if self.transpose_y else width) // LINE)
+        lines = -(-UNROLL * (width if self.transpose_y else count) * across // (tiles * count))
+        before = b.mul(b.div(row, height), -(-count // UNROLL) * lines)
+
+        def ask(at: Sequence[Index]) -> None:
+            done = b.add(before, b.mul(b.div(at[-1], UNROLL), lines))
+            for i in range(lines):
+                line = b.add(done, i)
+                far, near = b.div(line, across), b.mul(b.rem(line, across), LINE)
+                where = (b.add(start_column, far), b.add(start, near)) if self.transpose_y else (
+                    b.add(start, far), b.add(start_column, near))  # fmt: skip
+                b.prefetch(w, *where)
 
         return ask
 

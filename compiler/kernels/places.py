@@ -17,6 +17,7 @@ from ..ir.dims import product
 from ..ops.base import tensor
 from ..ops.constant import Constant
 from ..ops.conv import Conv2D, Conv3D, ConvTranspose
+from ..ops.conv_gradient import ConvFilterGradient
 from ..ops.matmul import MatMul
 from ..ops.pool import AvgPool2D, AvgPool3D, MaxPool2D, MaxPool3D
 from ..ops.rearrange import Reverse
@@ -46,8 +47,11 @@ def plan_places(f: Former, block: Block, groups: dict[Op, Group]) -> None:
     plan = _Plan(f, block, groups)
     for op in reversed(list(block.ops)):
         group = groups.get(op)
-        if group is not None and group.last is op and len(op.results) == 1 and plan.may_lie_anywhere(group):
-            plan.place(group)
+        if group is None or group.last is not op or len(op.results) != 1:
+            continue
+        for v in reversed(group.results):
+            if plan.may_lie_anywhere(group, v):
+                plan.place(group, v)
 
 
 class _Plan:
@@ -56,23 +60,24 @@ class _Plan:
         #: values whose rows of pixels have gaps between them
         self.spread: set[Value] = set()
 
-    def place(self, group: Group) -> None:
-        v, f = group.result, self.f
+    def place(self, group: Group, v: Value) -> None:
+        """A place for `v`, one of the group's results."""
+        f = self.f
         users = list(dict.fromkeys(user for user, _ in v.uses))
         for op in users:
-            if isinstance(op, Concat) and self._fits_concat(group, op):
+            if isinstance(op, Concat) and self._fits_concat(group, v, op):
                 i = op.xs.index(v)
                 self._put(v, op, lambda op=op, i=i: part_of(f, op, f.result(op.result), i))
                 if op.result in self.spread or 1 < op.axis % tensor(v).rank < tensor(v).rank - 1:
                     self.spread.add(v)
                 return
         for op in users:
-            if isinstance(op, Pad) and self._fits_pad(group, op):
+            if isinstance(op, Pad) and self._fits_pad(group, v, op):
                 self._put(v, op, lambda op=op: inside_of(f, op, f.result(op.result)))
                 self.spread.add(v)
                 return
         wanted = [(op, m) for op in users if isinstance(op, (Conv2D, Conv3D)) and (m := self._border(op))]
-        if wanted and self._pays(group, len(wanted), True):
+        if wanted and self._pays(group, v, len(wanted), True):
             margins = tuple(
                 (max(low for low, _ in axis), max(high for _, high in axis))
                 for axis in zip(*(m for _, m in wanted), strict=True)
@@ -87,30 +92,30 @@ class _Plan:
     def _put(self, v: Value, by: Op, make: Callable[[], Value]) -> None:
         self.f.places[v] = Place(by, make)
 
-    def _fits_concat(self, group: Group, op: Concat) -> bool:
-        t = tensor(group.result)
+    def _fits_concat(self, group: Group, v: Value, op: Concat) -> bool:
+        t = tensor(v)
         axis = op.axis % t.rank
-        if self.f.late.is_late(op.result) or not self._has_stretches(group, axis):
+        if self.f.late.is_late(op.result) or not self._has_stretches(group, v, axis):
             return False
-        return self._pays(group, 1, op.result in self.spread or 1 < axis < t.rank - 1)
+        return self._pays(group, v, 1, op.result in self.spread or 1 < axis < t.rank - 1)
 
-    def _fits_pad(self, group: Group, op: Pad) -> bool:
+    def _fits_pad(self, group: Group, v: Value, op: Pad) -> bool:
         if not isinstance(op.value.definer, Constant) or self.f.late.is_late(op.result):
             return False
         padded = [i for i, pads in enumerate(zip(op.low, op.high, strict=True)) if pads != (0, 0)]
-        return self._has_stretches(group, max(padded, default=0)) and self._pays(group, 1, True)
+        return self._has_stretches(group, v, max(padded, default=0)) and self._pays(group, v, 1, True)
 
-    def _has_stretches(self, group: Group, axis: int) -> bool:
+    def _has_stretches(self, group: Group, v: Value, axis: int) -> bool:
         """Whether what lies together, from `axis` on, is enough for the pointwise loops around the value."""
-        loops = [group, *(g for user, _ in group.result.uses if (g := self.groups.get(user)))]
-        length = product(tensor(group.result).shape[axis:])
+        loops = [group, *(g for user, _ in v.uses if (g := self.groups.get(user)))]
+        length = product(tensor(v).shape[axis:])
         enough = not isinstance(length, int) or length >= LEAST_STRETCH
         return enough or all(g.anchor is not None for g in loops)
 
     # Whether kernels can.
 
-    def may_lie_anywhere(self, group: Group) -> bool:
-        v, late = group.result, self.f.late
+    def may_lie_anywhere(self, group: Group, v: Value) -> bool:
+        late = self.f.late
         if v in self.f.destinations or late.is_late(v) or not v.uses or tensor(v).size == 0:
             return False
         return _writes_views(group) and all(self._reads_view(user, v) for user in dict.fromkeys(v.users))
@@ -127,15 +132,16 @@ class _Plan:
             return False
         if isinstance(user, Resize):
             return _is_simple_resize(user)
-        return isinstance(user, (*IMAGES, *MOVES, ConvTranspose)) or _is_plain_product(user)
+        return isinstance(user, (*IMAGES, *MOVES, ConvTranspose, ConvFilterGradient)) or _is_plain_product(
+            user
+        )
 
     # Whether it pays.
 
-    def _pays(self, group: Group, copies: int, gaps: bool) -> bool:
+    def _pays(self, group: Group, v: Value, copies: int, gaps: bool) -> bool:
         """Whether copies saved are more than 1x1 convolutions lose that see rows of pixels instead of one."""
         if not gaps:
             return True
-        v = group.result
         lost = self._loss_of_writing(group)
         for user in dict.fromkeys(v.users):
             reader = self.groups[user]

@@ -20,6 +20,7 @@ from ..ops.builtin import FuncOp, functions
 from ..ops.variable import Variable
 from .dialect_kern import THREADS, Alloc, DefineSymbol, KernCall, KernConstant, KernView, Reserve, bytes_of
 from .dialect_memory import memref
+from .in_place import assign_in_place
 
 ALIGN = 64
 
@@ -42,12 +43,14 @@ class Buffer:
 
 @dataclass(frozen=True)
 class PlanMemory(Pass):
-    """Gives every buffer its offset."""
+    """Gives every buffer its offset; variables are read and computed in place where that is safe."""
 
     name = "plan-memory"
     level = "kern"
 
     def run(self, module: Op, context: PassContext) -> None:
+        for func in functions(module):
+            assign_in_place(module, func)
         place_constants(module)
         for func in functions(module):
             func.attributes["kern.arena"] = place_buffers(func)

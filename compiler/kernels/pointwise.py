@@ -1,4 +1,6 @@
-"""Pointwise kernels: any chain of elementwise ops in one loop; also every movement of elements, through views.
+"""Pointwise kernels: any elementwise ops in one loop, which may write several results of the same shape; also every
+movement of elements, through views. A result may lie where an input of its shape does: of each vector all inputs are
+read before the first result is written.
 
 Neighbouring dimensions that all buffers walk alike are merged first. The last one that is left is the vector
 dimension; when some buffer is strided along it, elements go one by one.
@@ -105,15 +107,16 @@ class _PointwiseLowering:
     def __init__(self, kernel: Kernel, target: Target) -> None:
         self.kernel = kernel
         self.b = KernelBuilder(kernel)
-        self.walk = merged_walk(kernel.outputs[0], kernel.inputs)
+        first, *others = kernel.outputs
+        self.walk = merged_walk(first, (*others, *kernel.inputs))
         self.width = 2 * target.lanes
         self.strides = self.walk.strides
         self.views: list[Value] = []
 
     def _choose(self, strides: tuple[tuple[Dim, ...], ...]) -> None:
         """The views of the buffers by their strides."""
-        types = (self.kernel.outputs[0], *self.kernel.inputs)
-        buffers = (self.b.outputs[0], *self.b.inputs)
+        types = (*self.kernel.outputs, *self.kernel.inputs)
+        buffers = (*self.b.outputs, *self.b.inputs)
         self.strides = strides
         self.views = [self._view(v, t, s) for v, t, s in zip(buffers, types, strides, strict=True)]
 
@@ -181,19 +184,26 @@ class _PointwiseLowering:
                 return b.splat(b.load(view, *at), (self.width,))
             return b.read(view, at, (self.width,), (last,), inside)
 
-        value = self._body(read)
-        b.write(value, self.views[0], where, (last,), inside)
+        for value, target in zip(self._body(read), self.results, strict=True):
+            b.write(value, target, where, (last,), inside)
 
     def _scalar(self, where: list[Index]) -> None:
         b = self.b
-        value = self._body(lambda view: b.load(view, *self._at(view, where)))
-        b.store(value, self.views[0], *where)
+        values = self._body(lambda view: b.load(view, *self._at(view, where)))
+        for value, target in zip(values, self.results, strict=True):
+            b.store(value, target, *where)
 
-    def _body(self, read: Callable[[Value], Value]) -> Value:
+    @property
+    def results(self) -> list[Value]:
+        return self.views[: len(self.kernel.outputs)]
+
+    def _body(self, read: Callable[[Value], Value]) -> list[Value]:
+        """The values of all results; every input is read before any of them is written."""
+        inputs = self.views[len(self.kernel.outputs) :]
         if not self.kernel.regions:
-            return read(self.views[1])
-        arguments: list[Callable[[], Value]] = [lambda v=v: read(v) for v in self.views[1:]]
-        return apply_body(self.b, self.kernel.body, arguments)[0]
+            return [read(inputs[0])]
+        arguments: list[Callable[[], Value]] = [lambda v=v: read(v) for v in inputs]
+        return apply_body(self.b, self.kernel.body, arguments)
 
 
 def is_dynamic(d: Dim) -> bool:

@@ -104,6 +104,8 @@ class _ReduceLowering:
         kept = tuple(d for reduced, d in self.groups if not reduced) or (1,)
         out = MemRefType(kept, self.storage)
         self.y = self.b.reinterpret(self.b.outputs[0], kept, out.element_strides)
+        #: how many numbers a mean is of, where x has sums of them
+        self.count: int = p.get("count", 0)
         self.has_kept = any(not reduced for reduced, _ in self.groups)
 
     def function(self) -> FuncOp:
@@ -191,7 +193,7 @@ class _ReduceLowering:
         if self.reducer.kind != "mean":
             return total
         b, dtype = self.b, self.reducer.dtype
-        count = b.idx(b.dim(product(d for reduced, d in self.groups if reduced)))
+        count = b.idx(self.count or b.dim(product(d for reduced, d in self.groups if reduced)))
         shape = getattr(total.type, "shape", None)
         whole = b(arith.CONVERSIONS["index_cast"], count, result_types=[ScalarType(i64)])
         if dtype.is_integer:

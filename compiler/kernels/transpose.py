@@ -16,7 +16,7 @@ from ..ir.dims import Dim, product
 from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_memory as mem
-from .build import Index
+from .build import Index, LoopBuilder
 from .dialect_kern import Kernel
 from .family import KernelBuilder, lowers
 from .pointwise import Walk, merged_walk
@@ -77,6 +77,20 @@ def units(walk: Walk, found: Plan) -> tuple[Dim, int]:
 def _whole(walk: Walk, found: Plan) -> tuple[int, ...]:
     """The axes that are walked inside a unit."""
     return tuple(sorted({found.axis, len(walk.sizes) - 1}))
+
+
+def turned(b: LoopBuilder, lines: Sequence[Value]) -> list[Value]:
+    """As many vectors as each has lanes, rows and columns exchanged: by rounds of shuffles of two vectors."""
+    out, n = list(lines), len(lines)
+    half = n // 2
+    while half:
+        for i in (i for i in range(n) if not i & half):
+            x, y = out[i], out[i + half]
+            low = tuple(n + k - half if k & half else k for k in range(n))
+            high = tuple(n + k if k & half else k + half for k in range(n))
+            out[i], out[i + half] = b(mem.Shuffle, x, y, mask=low), b(mem.Shuffle, x, y, mask=high)
+        half //= 2
+    return out
 
 
 @lowers("transpose")
@@ -182,13 +196,7 @@ class _TransposeLowering:
             line = b.read(self.x, at, (height,), (self.axis,))
             lines.append(line if height == n else self._shuffle(line, line, [k % height for k in range(n)]))
         lines += [lines[0]] * (n - width)
-        half = n // 2
-        while half:
-            for i in (i for i in range(n) if not i & half):
-                a, c = lines[i], lines[i + half]
-                lines[i] = self._shuffle(a, c, [n + k - half if k & half else k for k in range(n)])
-                lines[i + half] = self._shuffle(a, c, [n + k if k & half else k + half for k in range(n)])
-            half //= 2
+        lines = turned(b, lines)
         for i in range(height):
             line = lines[i] if width == n else self._shuffle(lines[i], lines[i], range(width))
             b.write(line, self.y, self._at(where, axis=b.add(row, i), last=column), (self.last,))

@@ -15,7 +15,7 @@ from ...runtime.spec import DType
 from ..cost.tiles import PANEL, UNROLL
 from ..cost.winograd import transform
 from ..ir.core import Value
-from ..ir.dims import product
+from ..ir.dims import Dim, product
 from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_memory as mem
@@ -41,7 +41,10 @@ class _Winograd:
         self.grid = as_dims(p["grid"])  # images, rows and columns of tiles
         #: the window of a maximum over results, by which both sides of a tile can be divided
         self.pool: tuple[int, int] = tuple(p.get("pool", (1, 1)))
-        self.tiles = int(product(self.grid[1:]))  # type: ignore[arg-type]  # of an image
+        #: tiles whose products are made together: those of an image, or of all
+        together = bool(p.get("together"))
+        self.tiles = int(product(self.grid if together else self.grid[1:]))  # type: ignore[arg-type]
+        self.images: Dim = 1 if together else self.grid[0]
         self.combiner = Combiner(self.b, self.dtype, self.lanes)
 
     def position(self, tile: Index) -> tuple[Index, Index, Index]:
@@ -135,19 +138,29 @@ class _Winograd:
     ) -> None:
         """The filters of `count` channels from `first` on, of a group of columns, from w [panels, C, taps, 32] into
         u: four channels at each point, then the next four (`Products.scratch`)."""
-        b, (_, taps) = self.b, (self.rows.r, self.columns.r)
-        panel, offset = b.div(column, PANEL), b.rem(column, PANEL)
+        b = self.b
         with b.loop(0, count, UNROLL) as block, b.loop(0, UNROLL) as c:
             channel = b.add(first, b.add(block.iv, c.iv))
-            for part in range(0, width, self.lanes):
-                at = b.add(offset, part)
-                filters = [
-                    [b.read(w, [panel, channel, i * taps + j, at], (self.lanes,), (3,)) for j in range(taps)]
-                    for i in range(self.rows.r)
-                ]
-                made = self.combiner.both_sides(self.rows.weights, filters, self.columns.weights)
-                for p, value in enumerate(x for row in made for x in row):
-                    b.write(value, u, [*lead, block.iv, p, c.iv, part], (len(lead) + 3,))
+            self.filter(
+                w, channel, column, width,
+                lambda p, part, value: b.write(value, u, [*lead, block.iv, p, c.iv, part], (len(lead) + 3,)),
+            )  # fmt: skip
+
+    def filter(
+        self, w: Value, channel: Index, column: Index, width: int, put: Callable[[int, int, Value], None]
+    ) -> None:
+        """The filters of a channel and `width` columns transformed: `put(point, first of them, vector)`."""
+        b, taps = self.b, self.columns.r
+        panel, offset = b.div(column, PANEL), b.rem(column, PANEL)
+        for part in range(0, width, self.lanes):
+            at = b.add(offset, part)
+            filters = [
+                [b.read(w, [panel, channel, i * taps + j, at], (self.lanes,), (3,)) for j in range(taps)]
+                for i in range(self.rows.r)
+            ]
+            made = self.combiner.both_sides(self.rows.weights, filters, self.columns.weights)
+            for p, value in enumerate(x for row in made for x in row):
+                put(p, part, value)
 
 
 def _ragged(size: object, step: int) -> bool:
@@ -159,7 +172,7 @@ def lower_input(kernel: Kernel, target: Target) -> FuncOp:
     """`(x, v, symbols…, lo, hi)` with v [images, tiles, points, C]; a tile is a unit."""
     w = _Winograd(kernel, target)
     with w.b.loop(w.b.lo, w.b.hi) as tile:
-        image, row = w.b.unravel(tile.iv, (w.grid[0], w.tiles))
+        image, row = w.b.unravel(tile.iv, (w.images, w.tiles))
         w.input_tile(w.b.inputs[0], tile.iv, w.b.outputs[0], [image], row)
     return w.b.finish()
 
@@ -170,9 +183,23 @@ def lower_output(kernel: Kernel, target: Target) -> FuncOp:
     w = _Winograd(kernel, target)
     columns = int(kernel.params["columns"])
     with w.b.loop(w.b.lo, w.b.hi) as tile:
-        image, row = w.b.unravel(tile.iv, (w.grid[0], w.tiles))
+        image, row = w.b.unravel(tile.iv, (w.images, w.tiles))
         w.output_tile(w.b.inputs[0], [image], row, tile.iv, w.b.outputs[0], 1, 0, columns)
     return w.b.finish()
+
+
+@lowers("winograd_filter")
+def lower_filter(kernel: Kernel, target: Target) -> FuncOp:
+    """`(filters, stored, symbols…, lo, hi)`: filters [panels, C, taps, 32] transformed, as [points, groups, C, width];
+    a unit is a channel of a group."""
+    w = _Winograd(kernel, target)
+    b, (filters,), (stored,) = w.b, w.b.inputs, w.b.outputs
+    _, groups, channels, width = mem.memref(stored).shape
+    with b.loop(b.lo, b.hi) as unit:
+        group, channel = b.unravel(unit.iv, (groups, channels))
+        w.filter(filters, channel, b.mul(group, int(width)), int(width),  # type: ignore[arg-type]
+                 lambda p, part, value: b.write(value, stored, [p, group, channel, part], (3,)))  # fmt: skip
+    return b.finish()
 
 
 @lowers("winograd_product")
@@ -185,7 +212,7 @@ def lower_product(kernel: Kernel, target: Target) -> FuncOp:
         p, g = b.div(unit.iv, products.groups), b.rem(unit.iv, products.groups)
 
         def group(column: Index, width: int) -> None:
-            with b.loop(0, b.dim(w.grid[0])) as image:
+            with b.loop(0, b.dim(w.images)) as image:
                 part = Part(v, [image.iv], b.outputs[0], [image.iv])
                 products.one_point(part, p, stored, column, width)
 
@@ -260,7 +287,7 @@ class _Groups:
         once = self.chunk == self.products.depth
         if once:
             self._filters(0, column, width)
-        with b.loop(0, b.dim(w.grid[0])) as image:
+        with b.loop(0, b.dim(w.images)) as image:
             self._group(column, width, [image.iv], b.mul(image.iv, w.tiles), w.tiles, ready=once)
 
     def _filters(self, first: Index, column: Index, width: int) -> None:
