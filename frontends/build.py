@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ def build(
             if found is not None:
                 return found
     if tell is not None:
-        tell(f"reading {src}")
+        tell(f"reading {src if isinstance(src, (str, os.PathLike)) else model_name(src)}")
     from ..compiler.driver import compile_module
     from .load import load_model
 
@@ -74,10 +75,12 @@ def build(
 
 
 def model_name(src: Any) -> str:
-    """What the manifest calls the model: the file's name without ending, or the folder's of a SavedModel."""
+    """What the manifest calls the model: the file's name without ending, the folder's of a SavedModel, an object's
+    own."""
     if not isinstance(src, (str, os.PathLike)):
-        return "model"
-    path = Path(os.path.abspath(os.fspath(src)))
+        name = getattr(src, "name", None)
+        return name if isinstance(name, str) and name else "model"
+    path = Path(os.path.abspath(re.sub(r"\.py:\w+$", ".py", os.fspath(src))))
     if path.stem == "saved_model" and path.is_file():
         path = path.parent
     return (path.name if path.is_dir() else path.stem) or "model"
@@ -92,7 +95,7 @@ def _files(src: Any) -> list[tuple[str, tuple[int, ...]]] | None:
         return None
     name = os.fspath(src)
     kind = sniff.sniff(name)
-    if kind in (Kind.GRAPH, Kind.GRAPH_TEXT):
+    if kind in (Kind.GRAPH, Kind.GRAPH_TEXT, Kind.KERAS, Kind.HDF5):
         paths = [name]
     elif kind is Kind.SAVED_MODEL:
         folder = Path(name) if os.path.isdir(name) else Path(name).parent

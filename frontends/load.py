@@ -14,18 +14,16 @@ from ..compiler.ir.parser import parse_module
 from ..compiler.ir.verify import verify
 from ..runtime.errors import FormatError, InputError, OptionError, UnsupportedError
 from . import sniff
+from . import source as sources
 from .sniff import Kind
 from .specialize import specialize
 
 #: kinds that are models, which the compiler cannot read yet; all others are no models
-_MODELS = frozenset(
-    {Kind.META_GRAPH, Kind.CHECKPOINT, Kind.KERAS, Kind.HDF5, Kind.PYTHON}
-    | {Kind.ARTIFACT, Kind.TFLITE, Kind.ONNX}
-)
+_MODELS = frozenset({Kind.META_GRAPH, Kind.CHECKPOINT, Kind.ARTIFACT, Kind.TFLITE, Kind.ONNX})
 
 
 def load_model(
-    source: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    source: Any,
     *,
     inputs: Sequence[str] | Mapping[str, Any] | None = None,
     outputs: Sequence[str] | None = None,
@@ -34,7 +32,7 @@ def load_model(
     resources: str | os.PathLike[str] | None = None,
     name: str = "<bytes>",
 ) -> Op:
-    """The module for a model file, or for the bytes of one.
+    """The module for a model file, for the bytes of one, or for a model of netwright.keras or Keras.
 
     `inputs`, `outputs` and `batch` are those of `import_graph`, `signature` is that of `import_saved_model`;
     IR text has its own inputs and outputs.
@@ -45,16 +43,21 @@ def load_model(
     FormatError for files that hold no model.
     """
     held = isinstance(source, (bytes, bytearray, memoryview))
-    if not held and not isinstance(source, (str, os.PathLike)):
-        raise InputError(f"expected the path of a model, received a {type(source).__name__}")
+    if sources.is_object(source):
+        if signature is not None or resources is not None:
+            raise OptionError("expected neither a signature nor resources beside a model that is an object")
+        model = sources.model_of(source)
+        return sources.module_of(model, inputs, outputs, batch, getattr(model, "name", None) or "the module")
     kind = sniff.sniff_bytes(source) if held else sniff.sniff(source)
     name = name if held else os.fspath(source)
-    if signature is not None and kind in (Kind.GRAPH, Kind.GRAPH_TEXT, Kind.IR_TEXT):
+    if signature is not None and kind in (Kind.GRAPH, Kind.GRAPH_TEXT, Kind.IR_TEXT, *sources.KINDS):
         raise OptionError(f"{name}: only a SavedModel has signatures, and this is {kind.value}")
     if kind is Kind.IR_TEXT:
         return _ir_text(source, name, inputs, outputs, batch, resources)
     if resources is not None:
         raise InputError(f"{name}: only IR text has a folder of resources, and this is {kind.value}")
+    if kind in sources.KINDS:
+        return sources.module_of(sources.model_of(source, kind, name), inputs, outputs, batch, name)
     if kind is Kind.SAVED_MODEL:
         from .tensorflow.savedmodel import import_saved_model
 

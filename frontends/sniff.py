@@ -45,10 +45,6 @@ class Kind(Enum):
     UNKNOWN = "none of the files that are known here"
 
 
-_EXPORT = """export it with Keras and compile the folder `exported`:
-    import keras
-    keras.models.load_model({path!r}).export("exported")"""
-
 KINDS: dict[Kind, str] = {
     Kind.MISSING: "check the path",
     Kind.UNREADABLE: "check its permissions",
@@ -62,10 +58,10 @@ KINDS: dict[Kind, str] = {
     "freeze both into one graph",
     Kind.CHECKPOINT: "it holds weights only: load them into the model that they belong to, and export that as "
     "a SavedModel",
-    Kind.KERAS: _EXPORT,
-    Kind.HDF5: "if it is a whole Keras model, and not its weights alone, " + _EXPORT,
+    Kind.KERAS: "",
+    Kind.HDF5: "",
     Kind.IR_TEXT: "",
-    Kind.PYTHON: "run it, and export the model that it builds",
+    Kind.PYTHON: "",
     Kind.ARTIFACT: "it needs no compiling: run it with netwright.load({path!r})",
     Kind.TFLITE: "compile the TensorFlow model that it was converted from",
     Kind.ONNX: "compile the TensorFlow or Keras model that it was exported from",

@@ -60,8 +60,12 @@ def packed_view(f: Former, w: Value, pixels: Dim, location: Location) -> tuple[V
     `pixels` that read it."""
     t = memref(w)
     *lead, kw, c, o = (d for d in t.shape if isinstance(d, int))
-    *_, row, step = t.element_strides
-    if len(lead) + 3 != t.rank or not worth_packing(o, row, number(pixels), step == 1):
+    *outer, tap, row, step = t.element_strides
+    # kernels read the taps and channels of a row as one dimension, and the rows of all planes as one
+    together = (kw == 1 or tap == c * row) and all(
+        a == n * b for a, b, n in zip(outer, outer[1:], lead[1:], strict=False)
+    )
+    if len(lead) + 3 != t.rank or not worth_packing(o, row, number(pixels), step == 1 and together):
         return w, False
     return f.reshaped(pack(f, w, location), (-(-o // PANEL), math.prod(lead), kw * c, PANEL)), True
 

@@ -44,7 +44,6 @@ class _MatMulLowering:
         self.packed = bool(p["packed"])
         self.transpose_x = bool(p["transpose_x"])
         self.transpose_y = bool(p.get("transpose_y"))
-        self.rows_first = bool(p.get("rows_first"))
         self.x, self.w, self.y = self.b.inputs[0], self.b.inputs[1], self.b.outputs[0]
         #: where sums wait: the result, or a buffer of its shape when the steps that follow change the data type
         outputs = list(self.b.outputs)
@@ -83,10 +82,8 @@ class _MatMulLowering:
         blocks = b.div(b.add(rows, self.row_block - 1), self.row_block)
         groups = self._groups()
         with b.loop(b.lo, b.hi) as unit:
-            sizes = (blocks, groups) if self.rows_first else (groups, blocks)
-            rest, inner = b.div(unit.iv, sizes[1]), b.rem(unit.iv, sizes[1])
-            batch, outer = b.div(rest, sizes[0]), b.rem(rest, sizes[0])
-            block, group = (outer, inner) if self.rows_first else (inner, outer)
+            rest, block = b.div(unit.iv, blocks), b.rem(unit.iv, blocks)
+            batch, group = b.div(rest, groups), b.rem(rest, groups)
             lead = self._batch_indices(batch)
             lo = b.mul(block, self.row_block)
             hi = b.min(b.add(lo, self.row_block), rows)
@@ -144,7 +141,6 @@ class _MatMulLowering:
             self._copy(lead, column, width, 0, int(self.depth))  # type: ignore[arg-type]
 
         def tile(row: Index, height: int) -> None:
-            self._fetch_end(lead, row, height, column, width)
             acc, ahead = b.splat(start, (height, width)), self._ahead(row, height, column, width)
             done = self._tile(lead, row, height, column, width, inside, acc, ahead)
             self._write(done, lead, row, height, column, width, inside)
@@ -282,14 +278,6 @@ class _MatMulLowering:
             turn(k.iv, True)
         if count % n:
             turn(count // n * n, False)
-
-    def _fetch_end(self, lead: list[Index], row: Index, height: int, column: Index, width: int) -> None:
-        """Asks for what the end of a tile writes when its sums, which are short, begin."""
-        if self.rows_first:
-            for i in range(height):
-                for c in range(0, width, LINE):
-                    at = (*lead, self.b.add(row, i), self.b.add(column, c))
-                    self.b.prefetch(self.y, *at, write=True, locality=3)
 
     def _ahead(self, row: Index, height: int, column: Index, width: int) -> Ahead:
         """What a tile does for the panels that come next; of unknown rows the first few tiles do it."""

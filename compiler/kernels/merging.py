@@ -125,7 +125,8 @@ class _Order:
             for node in left:
                 for other in [n for n in kept if _reduce_alike(n.group, node.group)]:
                     # not one that reduces what is made of the other's results
-                    if not other.bits & node.before and self._may(other, node, most_ops):
+                    apart = other.bits & node.before or node.bits & other.before
+                    if not apart and self._may(other, node, most_ops):
                         self._merge(other, node)
                         kept.remove(other)
                 kept.append(node)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "model", help="a TensorFlow graph (.pb, .pbtxt), a SavedModel's folder, or IR text (.mlir)"
+        "model",
+        help="a TensorFlow graph (.pb, .pbtxt), a SavedModel's folder, a Keras model (.keras, .h5), model.py:build, or "
+        "IR text (.mlir)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="the library to write (default: MODEL.so)")
     parser.add_argument("--resources", metavar="DIR", help="where the constants of an .mlir file are")

@@ -32,7 +32,7 @@ class RegionTrace(Trace):
     """The tracing of a region. What it uses of outside, variables too, is an operand of the node; a branch may assign
     variables, a loop's body may not."""
 
-    __slots__ = ("_traces", "_recorders", "assigns")
+    __slots__ = ("_recorders", "_traces", "assigns")
 
     def __init__(self, name: str, assigns: bool) -> None:
         super().__init__(name)
@@ -54,8 +54,8 @@ class RegionTrace(Trace):
     def check_assigns(self, name: str) -> None:
         if not self.assigns:
             raise InputError(
-                f"expected no assignment in the body of a loop, received one of variable {name!r}: carry its value, and "
-                "assign it after the loop"
+                f"expected no assignment in the body of a loop, received one of variable {name!r}: carry "
+                "its value, and assign it after the loop"
             )
 
 

@@ -13,7 +13,7 @@ from ...compiler.ir.dims import Sym
 from ...compiler.ir.types import TensorType
 from ...compiler.ops import activation, elementwise, integer, power
 from ...runtime.errors import DTypeError, InputError
-from ...runtime.spec import DType, boolean, dtype_of, f32, i32
+from ...runtime.spec import DType, bf16, boolean, dtype_of, f32, i32
 from . import nodes
 from .nodes import Node, Ref, apply
 
@@ -215,6 +215,9 @@ def convert(value: TensorLike, dtype: DType | None = None) -> Tensor:
     made = getattr(value, "__tensor__", None)
     if made is not None:
         return convert(made(), dtype)
+    if dtype == bf16:
+        # numpy has no such numbers
+        return cast(convert(value, f32), bf16)
     number = isinstance(value, (bool, int, float))
     if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in _flat(value)):
         from .ops.arrays import stack
@@ -279,15 +282,12 @@ def promoted(a: DType, b: DType) -> DType:
         if {a.tf_name, b.tf_name} == {"float16", "bfloat16"}:
             return f32
         return max(a, b, key=lambda d: _FLOATS.index(d.tf_name))
-    if a.kind == "i" and b.kind == "u" and b.size >= a.size:
-        return _wider(b)
-    if a.kind == "u" and b.kind == "i" and a.size >= b.size:
-        return _wider(a)
+    if {a.kind, b.kind} == {"i", "u"}:
+        unsigned, signed = (a, b) if a.kind == "u" else (b, a)
+        if unsigned.size >= signed.size:
+            return f32 if unsigned.size == 8 else dtype_of(f"int{16 * unsigned.size}")
+        return signed
     return max(a, b, key=lambda d: _ORDER.index(d.tf_name))
-
-
-def _wider(unsigned: DType) -> DType:
-    return dtype_of(f"int{min(16 * unsigned.size, 64)}")
 
 
 def pair(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:

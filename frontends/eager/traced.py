@@ -62,9 +62,7 @@ class Traced:
     def _check(self, trace: Trace) -> None:
         """Values from outside become constants."""
         outside = [
-            n
-            for n in self.nodes
-            if not n.done and n.trace is None and not isinstance(n, (Read, Placeholder))
+            n for n in self.nodes if not n.done and n.trace is None and not isinstance(n, (Read, Placeholder))
         ]
         if outside:
             with tracing(None):

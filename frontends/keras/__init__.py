@@ -59,8 +59,21 @@ if TYPE_CHECKING:
     from ..eager.tensor import Tensor as KerasTensor
     from ..eager.variable import Variable
     from . import (
-        activations, backend, callbacks, config, constraints, initializers, layers, losses, metrics, models,
-        optimizers, random, regularizers, saving, utils,
+        activations,
+        backend,
+        callbacks,
+        config,
+        constraints,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        random,
+        regularizers,
+        saving,
+        utils,
     )  # fmt: skip
     from .backend import name_scope
     from .initializers import Initializer

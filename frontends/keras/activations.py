@@ -11,10 +11,10 @@ from ..eager.tensor import Tensor, TensorLike, convert, floats
 from .objects import Names, serialize_keras_object
 
 __all__ = [
-    "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
-    "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "serialize",
-    "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
-    "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+    "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish",
+    "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
+    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
 ]  # fmt: skip
 
 celu, elu, glu, leaky_relu, relu6, selu = nn.celu, nn.elu, nn.glu, nn.leaky_relu, nn.relu6, nn.selu
@@ -76,7 +76,9 @@ def linear(x: TensorLike) -> Any:
     return x
 
 
-_FUNCTIONS = {n: f for n, f in list(globals().items()) if n in __all__ and n not in ("deserialize", "get", "serialize")}
+_FUNCTIONS = {
+    n: f for n, f in list(globals().items()) if n in __all__ and n not in ("deserialize", "get", "serialize")
+}
 _names = Names("activation", _FUNCTIONS)
 
 

@@ -9,7 +9,15 @@ import numpy as np
 from ...runtime.spec import dtype_of
 from ..eager.tensor import Tensor, as_dtype
 from . import naming
-from .config import backend, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
+from .config import (
+    backend,
+    epsilon,
+    floatx,
+    image_data_format,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
 from .layers.history import is_input
 
 __all__ = [

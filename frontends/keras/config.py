@@ -51,7 +51,9 @@ def image_data_format() -> str:
 def set_image_data_format(data_format: str) -> None:
     """Raises ValueError for another one than channels_last."""
     if data_format != "channels_last":
-        raise ValueError(f"expected data_format='channels_last', the only one that is built, received {data_format!r}")
+        raise ValueError(
+            f"expected data_format='channels_last', the only one that is built, received {data_format!r}"
+        )
 
 
 def dtype_or_default(dtype: Any = None) -> DType:

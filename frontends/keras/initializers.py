@@ -22,9 +22,9 @@ from .objects import Names, deserialize_keras_object, serialize_keras_object
 from .seeds import SeedGenerator, make_default_seed, numpy_generator
 
 __all__ = [
-    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer", "Initializer", "LecunNormal",
-    "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal",
-    "VarianceScaling", "Zeros", "deserialize", "get", "serialize",
+    "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "IdentityInitializer",
+    "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer", "RandomNormal",
+    "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros", "deserialize", "get", "serialize",
 ]  # fmt: skip
 
 #: the deviation of a standard normal distribution that is cut off at 2
@@ -127,18 +127,24 @@ class RandomInitializer(Initializer):
         return {"seed": serialize_keras_object(self._init_seed)}
 
 
-def _normal(generator: np.random.Generator, shape: tuple[int, ...], mean: float, stddev: float, dtype: Any) -> Array:
+def _normal(
+    generator: np.random.Generator, shape: tuple[int, ...], mean: float, stddev: float, dtype: Any
+) -> Array:
     return generator.standard_normal(shape, dtype) * dtype(stddev) + dtype(mean)
 
 
-def _truncated(generator: np.random.Generator, shape: tuple[int, ...], mean: float, stddev: float, dtype: Any) -> Array:
+def _truncated(
+    generator: np.random.Generator, shape: tuple[int, ...], mean: float, stddev: float, dtype: Any
+) -> Array:
     values = generator.standard_normal(math.prod(shape), dtype)
     while (far := np.flatnonzero(np.abs(values) > 2)).size:
         values[far] = generator.standard_normal(far.size, dtype)
     return values.reshape(shape) * dtype(stddev) + dtype(mean)
 
 
-def _uniform(generator: np.random.Generator, shape: tuple[int, ...], low: float, high: float, dtype: Any) -> Array:
+def _uniform(
+    generator: np.random.Generator, shape: tuple[int, ...], low: float, high: float, dtype: Any
+) -> Array:
     return generator.random(shape, dtype) * dtype(high - low) + dtype(low)
 
 
@@ -243,7 +249,10 @@ class _Scaled(VarianceScaling):
     fixed: tuple[float, str, str] = (1.0, "fan_in", "truncated_normal")
 
     def __init__(
-        self, seed: Any = None, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+        self,
+        seed: Any = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ) -> None:
         super().__init__(*self.fixed, seed, input_axes, output_axes)
 

@@ -66,7 +66,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 def get_registered_name(obj: Any) -> str:
     """The name under which a class or function is registered; its own name otherwise."""
-    return _names.get(obj, obj.__name__)
+    return _names.get(obj) or str(obj.__name__)
 
 
 def get_registered_object(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -133,7 +133,12 @@ def serialize_keras_object(obj: Any) -> Any:
     if inspect.isfunction(obj):
         if obj.__name__ == "<lambda>":
             raise ValueError("expected a function with a name, received a lambda: it cannot be saved")
-        return {**made, "class_name": "function", "config": obj.__name__, "registered_name": made["registered_name"]}
+        return {
+            **made,
+            "class_name": "function",
+            "config": obj.__name__,
+            "registered_name": made["registered_name"],
+        }
     if not hasattr(obj, "get_config"):
         raise ValueError(f"expected an object with get_config(), received a {thing.__name__}")
     made["config"] = obj.get_config()
@@ -141,7 +146,9 @@ def serialize_keras_object(obj: Any) -> Any:
 
 
 def deserialize_keras_object(
-    config: Any, custom_objects: Mapping[str, Any] | None = None, module_objects: Mapping[str, Any] | None = None
+    config: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
 ) -> Any:
     """The object for a configuration; plain values are what they are, lists and dicts are gone through.
 
@@ -161,6 +168,8 @@ def deserialize_keras_object(
         raise FormatError(f"expected the name of a class, found {str(name)[:80]}")
     if name.startswith("__"):
         return _plain_value(name, inner)
+    if name in ("DTypePolicy", "FloatDTypePolicy"):
+        return inner["name"]
     if name == "function":
         name = inner
     if "shared_object_id" in config and _shared and config["shared_object_id"] in _shared[-1]:
@@ -182,7 +191,10 @@ def _plain_value(name: str, inner: Any) -> Any:
     if name == "__slice__":
         return slice(*(deserialize_keras_object(inner.get(k)) for k in ("start", "stop", "step")))
     if name == "__tuple__":
-        return tuple(deserialize_keras_object(v) for v in (inner.get("items", ()) if isinstance(inner, dict) else inner))
+        return tuple(
+            deserialize_keras_object(v)
+            for v in (inner.get("items", ()) if isinstance(inner, dict) else inner)
+        )
     if name == "__ellipsis__":
         return Ellipsis
     if name == "__lambda__":
@@ -237,7 +249,9 @@ def _public(name: str, module: str | None) -> Any:
     if module is None:
         places: tuple[str, ...] = _MODULES
     else:
-        parts = [p for p in module.split(".") if p not in ("src", "keras", "tf_keras", "tensorflow", "python")]
+        parts = [
+            p for p in module.split(".") if p not in ("src", "keras", "tf_keras", "tensorflow", "python")
+        ]
         if module.split(".")[0] not in ("keras", "tf_keras", "tensorflow"):
             return None
         if parts[:1] == ["engine"] or not parts:
@@ -278,11 +292,15 @@ class Names:
             found = get_registered_object(identifier) or self.objects.get(identifier)
             if found is None:
                 known = ", ".join(sorted(n for n in self.objects if n.islower()))
-                raise ValueError(f"expected the name of a known {self.kind}, received {identifier!r}; known are {known}")
+                raise ValueError(
+                    f"expected the name of a known {self.kind}, received {identifier!r}; known are {known}"
+                )
         if found is None:
             return None
         if inspect.isclass(found):
             found = found()
         if not callable(found) and not hasattr(found, "get_config"):
-            raise ValueError(f"expected the name, the configuration or an object of a {self.kind}, received {identifier!r}")
+            raise ValueError(
+                f"expected the name, the configuration or an object of a {self.kind}, received {identifier!r}"
+            )
         return found

@@ -17,8 +17,8 @@ from .config import dtype_or_default
 from .seeds import SeedGenerator, draw_seed
 
 __all__ = [
-    "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle", "truncated_normal",
-    "uniform",
+    "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle",
+    "truncated_normal", "uniform",
 ]  # fmt: skip
 
 Seed = Any
@@ -74,7 +74,11 @@ def uniform(
 
 
 def randint(
-    shape: int | Sequence[int], minval: TensorLike, maxval: TensorLike, dtype: Any = "int32", seed: Seed = None
+    shape: int | Sequence[int],
+    minval: TensorLike,
+    maxval: TensorLike,
+    dtype: Any = "int32",
+    seed: Seed = None,
 ) -> Tensor:
     """Uniform integers from minval to below maxval."""
     wanted = dtype_or_default(dtype)
@@ -164,7 +168,12 @@ def binomial(
     shape: int | Sequence[int], counts: int, probabilities: TensorLike, dtype: Any = None, seed: Seed = None
 ) -> Tensor:
     """How often each of `counts` trials succeeds, an integer at least 0 that is the same for all results."""
-    if isinstance(counts, bool) or not isinstance(counts, (int, float, np.integer)) or counts < 0 or counts != int(counts):
+    if (
+        isinstance(counts, bool)
+        or not isinstance(counts, (int, float, np.integer))
+        or counts < 0
+        or counts != int(counts)
+    ):
         raise ValueError(f"expected one whole number of trials, received {counts!r}")
     sizes, wanted = _sizes(shape), _float_type(dtype)
     trials = _drawn("uniform", (int(counts), *sizes), f32, seed)

@@ -11,8 +11,8 @@ from .naming import snake_case
 from .objects import Names, serialize_keras_object
 
 __all__ = [
-    "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2", "orthogonal_regularizer",
-    "serialize",
+    "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l2",
+    "orthogonal_regularizer", "serialize",
 ]  # fmt: skip
 
 
@@ -31,7 +31,12 @@ class Regularizer:
 
 
 def _factor(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or value < 0
+    ):
         raise ValueError(f"expected {name} to be a number of 0 or more, received {value!r}")
     return float(value)
 
@@ -88,7 +93,9 @@ class OrthogonalRegularizer(Regularizer):
     def __call__(self, inputs: TensorLike) -> Tensor:
         x = convert(inputs)
         if x.ndim != 2:
-            raise ValueError(f"expected a matrix for OrthogonalRegularizer, received a tensor of shape {x.shape}")
+            raise ValueError(
+                f"expected a matrix for OrthogonalRegularizer, received a tensor of shape {x.shape}"
+            )
         x = x if self.mode == "rows" else ops.transpose(x)
         x = x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=1, keepdims=True), 1e-12))
         size = int(x.shape[0] or 0)

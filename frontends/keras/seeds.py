@@ -81,13 +81,14 @@ def set_random_seed(seed: int) -> None:
     """Seeds Python's `random`, numpy's, and all that draws random numbers here without a seed of its own."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise ValueError(f"expected an integer as the seed, received {seed!r}")
+    shared = global_seed_generator()
     python_random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)
     random_state.seed(int(seed) % 2**32)
     fresh = np.array([make_default_seed(), 0], np.int64)
     with nodes.tracing(None):
         # the variable stays: compiled functions hold it
-        global_seed_generator().state.assign(fresh)
+        shared.state.assign(fresh)
 
 
 def draw_seed(seed: int | SeedGenerator | None) -> Tensor:

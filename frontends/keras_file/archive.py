@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 from ...runtime.errors import Error, FormatError, UnsupportedError
 from . import json_text
@@ -39,20 +39,20 @@ def reading(source: Any, where: str) -> Iterator[Archive]:
 
     Raises FormatError for damage, UnsupportedError for weights in another format than HDF5.
     """
-    file = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
-    opened: BinaryIO | None = None
-    try:
-        if isinstance(file, (str, os.PathLike)):
-            file = opened = open(file, "rb")
-        try:
-            archive = zipfile.ZipFile(file)
-        except _ERRORS as e:
-            raise FormatError(f"{where}: expected a .keras file, which is a zip archive: {e}") from None
-        with archive:
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file, _opened(file, where) as archive:
             yield _parts(archive, file, where)
-    finally:
-        if opened is not None:
-            opened.close()
+        return
+    held = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
+    with _opened(held, where) as archive:
+        yield _parts(archive, held, where)
+
+
+def _opened(file: Any, where: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except _ERRORS as e:
+        raise FormatError(f"{where}: expected a .keras file, which is a zip archive: {e}") from None
 
 
 def _parts(archive: zipfile.ZipFile, file: Any, where: str) -> Archive:
@@ -65,7 +65,9 @@ def _parts(archive: zipfile.ZipFile, file: Any, where: str) -> Archive:
         metadata = json_text.parsed(_whole(archive, METADATA, where, 1 << 20), f"{where}: {METADATA}")
     if WEIGHTS not in names:
         if "model.weights.npz" in names:
-            raise UnsupportedError(f"{where}: expected weights in HDF5, found model.weights.npz: save the model anew")
+            raise UnsupportedError(
+                f"{where}: expected weights in HDF5, found model.weights.npz: save the model anew"
+            )
         raise FormatError(f"{where}: expected {WEIGHTS} in a .keras file, found none")
     weights, size = _member(archive, file, where)
     return Archive(where, config, metadata, weights, size)
@@ -76,7 +78,9 @@ def _whole(archive: zipfile.ZipFile, name: str, where: str, most: int) -> bytes:
     try:
         info = archive.getinfo(name)
         if info.file_size > most:
-            raise FormatError(f"{where}: {name}: expected at most {most} bytes, found a claim of {info.file_size}")
+            raise FormatError(
+                f"{where}: {name}: expected at most {most} bytes, found a claim of {info.file_size}"
+            )
         with archive.open(info) as member:
             data = member.read(most + 1)
     except Error:
@@ -91,7 +95,11 @@ def _whole(archive: zipfile.ZipFile, name: str, where: str, most: int) -> bytes:
 def _member(archive: zipfile.ZipFile, file: Any, where: str) -> tuple[Any, int]:
     """The weights as a file: where they lie if they are stored as they are, else unpacked."""
     info = archive.getinfo(WEIGHTS)
-    if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1 and info.compress_size == info.file_size:
+    if (
+        info.compress_type == zipfile.ZIP_STORED
+        and not info.flag_bits & 1
+        and info.compress_size == info.file_size
+    ):
         try:
             file.seek(info.header_offset)
             header = file.read(30)
@@ -100,7 +108,9 @@ def _member(archive: zipfile.ZipFile, file: Any, where: str) -> tuple[Any, int]:
         except _ERRORS as e:
             raise FormatError(f"{where}: {WEIGHTS} cannot be read: {e}") from None
         if header[:4] != b"PK\3\4" or start + info.file_size > end:
-            raise FormatError(f"{where}: expected {info.file_size} bytes of {WEIGHTS}, found {max(0, end - start)}")
+            raise FormatError(
+                f"{where}: expected {info.file_size} bytes of {WEIGHTS}, found {max(0, end - start)}"
+            )
         return Window(file, start, info.file_size), info.file_size
     data = _whole(archive, WEIGHTS, where, _FREE + _TIMES * info.compress_size)
     return io.BytesIO(data), len(data)

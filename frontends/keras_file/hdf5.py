@@ -126,7 +126,11 @@ class Tree:
         except _ERRORS as e:
             raise self._wrong(f"array {name!r} cannot be read: {e}") from None
         if brain:  # bfloat16: the upper half of float32
-            return (np.ascontiguousarray(value).view(np.uint16).astype(np.uint32) << 16).view(np.float32).reshape(shape)
+            return (
+                (np.ascontiguousarray(value).view(np.uint16).astype(np.uint32) << 16)
+                .view(np.float32)
+                .reshape(shape)
+            )
         return value
 
     def _claim(self, count: int, name: str) -> None:
@@ -186,7 +190,7 @@ class Tree:
 
     def _attribute(self, name: str) -> Any:
         try:
-            return self._group.attrs[name] if name in self._group.attrs else None
+            return self._group.attrs.get(name, None)
         except _ERRORS as e:
             raise self._wrong(f"attribute {name!r} cannot be read: {e}") from None
 

@@ -16,7 +16,9 @@ MOST_DEPTH = 100
 def parsed(text: bytes | str, where: str) -> dict[str, Any]:
     """A JSON object. FormatError for what is none, or is nested too deeply to be a model's configuration."""
     if len(text) > MOST_BYTES:
-        raise FormatError(f"{where}: expected at most {MOST_BYTES >> 20} MiB of configuration, found {len(text)} bytes")
+        raise FormatError(
+            f"{where}: expected at most {MOST_BYTES >> 20} MiB of configuration, found {len(text)} bytes"
+        )
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as e:

@@ -67,6 +67,18 @@ def test_in_parts(tmp_path: Path, shape: Any, axes: Any, threads: int) -> None:
         close(got, want.astype(np.float32), 1e-6)
 
 
+def test_one_that_needs_another_of_the_same(tmp_path: Path) -> None:
+    """The squared distances from the mean wait for the mean, whoever shares a pass with that."""
+
+    def net(b: Any, x: Any, y: Any) -> Any:
+        mean = b(ReduceMean, x, axes=(0, 2), keep_dims=True)
+        spread = b(ReduceMean, b(Square, b(Sub, x, mean)), axes=(0, 2))
+        return spread, b(ReduceSum, b(Mul, x, y), axes=(0, 2)), b(ReduceSum, y, axes=(0, 2)), mean
+
+    module = graph(net, [tensor(5, 6, 7), tensor(5, 6, 7)])
+    check(module, tmp_path, [{}])
+
+
 def test_plain_reductions_in_parts(tmp_path: Path) -> None:
     for op in (ReduceSum, ReduceMean, ReduceMax, ReduceMin):
         check(

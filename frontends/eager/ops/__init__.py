@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import image, linalg, nn
+from . import image as image
+from . import linalg as linalg
+from . import nn as nn
 from .activations import *  # noqa: F403
 from .arrays import *  # noqa: F403
 from .attention import *  # noqa: F403

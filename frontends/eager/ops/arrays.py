@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,9 +22,10 @@ from ..tensor import cast as _cast
 from .elementwise import clip, where
 
 __all__ = [
-    "broadcast_to", "cast", "concatenate", "convert_to_numpy", "convert_to_tensor", "copy", "dtype", "expand_dims", "flip", "gather_nd",
-    "get_item", "is_tensor", "moveaxis", "ndim", "pad", "ravel", "repeat", "reshape", "saturate_cast", "shape", "shape_of", "size",
-    "slice", "split", "squeeze", "stack", "stop_gradient", "swapaxes", "take", "take_along_axis", "tile", "transpose", "unstack",
+    "broadcast_to", "cast", "concatenate", "convert_to_numpy", "convert_to_tensor", "copy", "dtype",
+    "expand_dims", "flip", "gather_nd", "get_item", "is_tensor", "moveaxis", "ndim", "pad", "ravel",
+    "repeat", "reshape", "saturate_cast", "shape", "shape_of", "size", "slice", "split", "squeeze", "stack",
+    "stop_gradient", "swapaxes", "take", "take_along_axis", "tile", "transpose", "unstack",
 ]  # fmt: skip
 
 stop_gradient = stop.stop_gradient
@@ -278,7 +280,7 @@ def split(x: TensorLike, indices_or_sections: int | Sequence[int], axis: int = 0
     else:
         cuts = [0, *indices_or_sections, size]
     before = (slice_(None),) * (axis % x.ndim)
-    return [x[(*before, slice_(a, b))] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [x[(*before, slice_(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
 def slice(inputs: TensorLike, start_indices: Any, shape: Sequence[int]) -> Tensor:
@@ -360,8 +362,8 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = None)
     x, at = convert(x), _cast(indices, i32)
     if axis is None:
         x, at, axis = ravel(x), ravel(at), 0
-    axis %= x.ndim
-    order = (*(i for i in range(x.ndim) if i != axis), axis)
+    last: int = axis % x.ndim
+    order = (*(i for i in range(x.ndim) if i != last), last)
     rows, chosen = transpose(x, order), transpose(at, order)
     if chosen.type.shape[:-1] != rows.type.shape[:-1]:
         chosen = broadcast_dims(chosen, (*rows.type.shape[:-1], chosen.type.shape[-1]))

@@ -11,8 +11,8 @@ from ..tensor import Tensor, TensorLike, as_dtype, cast, convert, op, pair
 from .elementwise import abs, maximum, where
 
 __all__ = [
-    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
-    "gcd", "lcm", "left_shift", "right_shift", "view",
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "gcd", "lcm", "left_shift", "right_shift", "view",
 ]  # fmt: skip
 
 

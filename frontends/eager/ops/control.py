@@ -135,16 +135,23 @@ def _run(again: Any, after: Any, values: list[Tensor], most: int | None) -> list
 
 def _loop(again: Any, after: Any, values: list[Tensor], most: int | None) -> list[Tensor]:
     if most is not None:
-        count = convert(0)
-        last = convert(int(most))
-        test, step = again, after
-        again = lambda v: logical_and(v[0] < last, test(v[1:]))  # noqa: E731
-        after = lambda v: [v[0] + 1, *step(v[1:])]  # noqa: E731
-        return _loop(again, after, [count, *values], None)[1:]
+        return _counted(again, after, values, convert(int(most)))
     types = [t.type for t in values]
     test = Traced(lambda *v: again(list(v)), types, "cond")
     step = Traced(lambda *v: after(list(v)), types, "body")
     return build(While, values, [(test, test.outputs), (step, step.outputs)])
+
+
+def _counted(again: Any, after: Any, values: list[Tensor], most: Tensor) -> list[Tensor]:
+    """With the number of rounds in front of the variables."""
+
+    def is_on(v: list[Tensor]) -> Tensor:
+        return logical_and(v[0] < most, again(v[1:]))
+
+    def step(v: list[Tensor]) -> list[Tensor]:
+        return [v[0] + 1, *after(v[1:])]
+
+    return _loop(is_on, step, [convert(0), *values], None)[1:]
 
 
 def fori_loop(

@@ -268,7 +268,7 @@ def isnan(x: TensorLike) -> Tensor:
 def isinf(x: TensorLike) -> Tensor:
     """Whether x is infinite."""
     x = convert(x)
-    return absolute(x) == float("inf") if x.type.dtype.is_float else not_equal(x, x)
+    return equal(absolute(x), float("inf")) if x.type.dtype.is_float else not_equal(x, x)
 
 
 def isfinite(x: TensorLike) -> Tensor:

@@ -17,8 +17,8 @@ from .elementwise import abs, clip, equal, floor, where
 from .reductions import all, max, min, sum
 
 __all__ = [
-    "bincount", "histogram", "in_top_k", "multi_hot", "one_hot", "scatter", "scatter_update", "segment_max", "segment_min",
-    "segment_prod", "segment_sum", "slice_update", "unravel_index",
+    "bincount", "histogram", "in_top_k", "multi_hot", "one_hot", "scatter", "scatter_update", "segment_max",
+    "segment_min", "segment_prod", "segment_sum", "slice_update", "unravel_index",
 ]  # fmt: skip
 
 

@@ -48,14 +48,16 @@ def _transform(x: Any, inverse: bool, axes: tuple[int, ...]) -> tuple[Tensor, Te
     if not isinstance(x, (tuple, list)) or len(x) != 2:
         raise InputError("expected a pair of tensors: real and imaginary parts")
     real, imag = pair(floats(x[0]), floats(x[1]))
+    parts: Any
     if real.type.shape != imag.type.shape or real.ndim < len(axes):
         raise ShapeError(
             f"expected parts of one shape with {len(axes)} axes, received {real.shape} and {imag.shape}"
         )
     for axis in axes:
-        parts: Any = fourier.along(_maker, [real, imag], axis)  # type: ignore[arg-type]
-        made: Any = fourier.transform(_maker, (parts[0], parts[1]), inverse)
-        real, imag = fourier.along(_maker, made, axis)  # type: ignore[assignment]
+        moved: Any = fourier.along(_maker, [real, imag], axis)  # type: ignore[arg-type]
+        made: Any = fourier.transform(_maker, (moved[0], moved[1]), inverse)
+        parts = fourier.along(_maker, made, axis)
+        real, imag = parts
     return real, imag
 
 
@@ -134,7 +136,7 @@ def stft(
     window: Any = "hann",
     center: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Fourier transforms of windows of the last axis: [..., n] to real and imaginary parts [..., count, frequencies]."""
+    """Fourier transforms of windows of the last axis: [..., n] to parts [..., count, frequencies]."""
     t = floats(x)
     if fft_length < sequence_length:
         raise InputError(f"expected fft_length of at least {sequence_length}, received {fft_length}")

@@ -10,14 +10,27 @@ import numpy as np
 from ....compiler.ops import elementwise, power, special, trigonometry
 from ....runtime.spec import boolean, f64
 from ..tensor import Tensor, TensorLike, cast, convert, floats, numbers, op, pair
-from .elementwise import abs, arctan2, exp, isnan, less_equal, log1p, logaddexp, maximum, minimum, sin, where
+from .elementwise import (
+    abs,
+    arctan2,
+    equal,
+    exp,
+    isnan,
+    less_equal,
+    log1p,
+    logaddexp,
+    maximum,
+    minimum,
+    sin,
+    where,
+)
 from .elementwise import sqrt as _sqrt
 
 __all__ = [
-    "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "bartlett", "blackman", "cbrt", "conj", "conjugate",
-    "deg2rad", "erfc", "erfinv", "exp2", "fabs", "fmax", "fmin", "fmod", "hamming", "hanning", "heaviside", "hypot", "i0",
-    "imag", "isclose", "isneginf", "isposinf", "isreal", "kaiser", "ldexp", "logaddexp2", "nextafter", "rad2deg", "real",
-    "signbit", "sinc",
+    "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "bartlett", "blackman", "cbrt",
+    "conj", "conjugate", "deg2rad", "erfc", "erfinv", "exp2", "fabs", "fmax", "fmin", "fmod", "hamming",
+    "hanning", "heaviside", "hypot", "i0", "imag", "isclose", "isneginf", "isposinf", "isreal", "kaiser",
+    "ldexp", "logaddexp2", "nextafter", "rad2deg", "real", "signbit", "sinc",
 ]  # fmt: skip
 
 
@@ -178,12 +191,12 @@ def signbit(x: TensorLike) -> Tensor:
 
 def isposinf(x: TensorLike) -> Tensor:
     """Whether x is positive infinity."""
-    return convert(x) == float("inf")
+    return equal(x, float("inf"))
 
 
 def isneginf(x: TensorLike) -> Tensor:
     """Whether x is negative infinity."""
-    return convert(x) == float("-inf")
+    return equal(x, float("-inf"))
 
 
 def isclose(

@@ -17,8 +17,9 @@ from .resampling import resize, scale_and_translate
 from .warping import affine_transform, map_coordinates, perspective_transform
 
 __all__ = [
-    "affine_transform", "crop_images", "extract_patches", "extract_patches_3d", "gaussian_blur", "hsv_to_rgb", "map_coordinates",
-    "pad_images", "perspective_transform", "resize", "rgb_to_grayscale", "rgb_to_hsv", "scale_and_translate", "sobel_edges",
+    "affine_transform", "crop_images", "extract_patches", "extract_patches_3d", "gaussian_blur",
+    "hsv_to_rgb", "map_coordinates", "pad_images", "perspective_transform", "resize", "rgb_to_grayscale",
+    "rgb_to_hsv", "scale_and_translate", "sobel_edges",
 ]  # fmt: skip
 
 

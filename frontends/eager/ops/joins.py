@@ -15,7 +15,8 @@ from ..tensor import Tensor, TensorLike, convert, op
 from .arrays import concatenate, expand_dims, flip, iota, ravel, reshape_to, split, take, transpose
 
 __all__ = [
-    "append", "array_split", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "roll", "rot90", "vsplit", "vstack",
+    "append", "array_split", "dsplit", "dstack", "fliplr", "flipud", "hsplit", "hstack", "roll", "rot90",
+    "vsplit", "vstack",
 ]  # fmt: skip
 
 

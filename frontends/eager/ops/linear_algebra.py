@@ -11,7 +11,7 @@ from ....compiler.ir.core import Op
 from ....compiler.ops import linalg as la
 from ....runtime.errors import InputError, ShapeError
 from ....runtime.spec import f64, i32
-from ..tensor import Tensor, TensorLike, cast, convert, floats, ops, pair
+from ..tensor import Tensor, TensorLike, cast, floats, ops, pair
 from .arrays import expand_dims, moveaxis, swapaxes
 from .elementwise import absolute, log, power, sqrt, square, where
 from .matrices import diagonal, tril, triu
@@ -20,8 +20,8 @@ from .products import matmul
 from .reductions import axes_of, max, min, sum
 
 __all__ = [
-    "cholesky", "cholesky_inverse", "det", "eigh", "inv", "logdet", "lstsq", "lu_factor", "matrix_rank", "norm", "pinv", "qr",
-    "slogdet", "solve", "solve_triangular", "svd",
+    "cholesky", "cholesky_inverse", "det", "eigh", "inv", "logdet", "lstsq", "lu_factor", "matrix_rank",
+    "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd",
 ]  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from .elementwise import power, where
 from .functions import exp2 as _exp2
 
 __all__ = [
-    "arange", "array", "empty", "empty_like", "eye", "full", "full_like", "geomspace", "identity", "linspace", "logspace", "meshgrid",
-    "ones", "ones_like", "tri", "vander", "zeros", "zeros_like",
+    "arange", "array", "empty", "empty_like", "eye", "full", "full_like", "geomspace", "identity",
+    "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri", "vander", "zeros", "zeros_like",
 ]  # fmt: skip
 
 

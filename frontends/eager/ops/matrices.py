@@ -16,18 +16,9 @@ from .products import matmul
 from .reductions import mean, sum
 
 __all__ = [
-    "cdist",
-    "corrcoef",
-    "correlate",
-    "cross",
-    "diag",
-    "diagflat",
-    "diagonal",
-    "kron",
-    "trace",
-    "tril",
+    "cdist", "corrcoef", "correlate", "cross", "diag", "diagflat", "diagonal", "kron", "trace", "tril",
     "triu",
-]
+]  # fmt: skip
 
 
 def _triangle(x: TensorLike, k: int, lower: bool) -> Tensor:

@@ -11,7 +11,8 @@ from .elementwise import isnan, logical_not, sqrt, square, where
 from .reductions import all, argmax, argmin, axes_of, max, mean, min, prod, sum
 
 __all__ = [
-    "average", "nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "ptp",
+    "average", "nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum",
+    "nanvar", "ptp",
 ]  # fmt: skip
 
 Axis = Any

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....compiler.ops.elementwise import SquaredDifference
+from ....compiler.ops.moments import Moments
 from ....compiler.ops.norm import BatchNorm
 from ....runtime.errors import InputError, ShapeError
 from ....runtime.spec import f32
 from ..stop import stop_gradient
-from ..tensor import Tensor, TensorLike, cast, convert, floats, op
+from ..tensor import Tensor, TensorLike, cast, convert, floats, op, ops
 from .arrays import reshape_to, squeeze
 from .elementwise import log10, maximum, rsqrt, square
 from .linear_algebra import norm
@@ -69,10 +70,14 @@ def moments(
     x = floats(x)
     dtype = x.type.dtype
     wide = cast(x, f32) if dtype.size < 4 else x
+    chosen = axes_of(x, axes)
+    if chosen and x.type.is_static:
+        center, spread = ops(Moments, wide, axes=chosen, keep_dims=keepdims)
+        return cast(center, dtype), cast(spread, dtype)
     center = mean(wide, axes, True)
     # what the mean changes in the sum of squares is 0: no gradient needs to go that way
     spread = mean(op(SquaredDifference, wide, stop_gradient(center)), axes, keepdims)
-    center = center if keepdims else squeeze(center, axes_of(x, axes))
+    center = center if keepdims else squeeze(center, chosen)
     return cast(center, dtype), cast(spread, dtype)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ....compiler.ops.nonzero import Unique
 from ....compiler.ops.rearrange import Reverse
 from ....compiler.ops.scan import SearchSorted
 from ....compiler.ops.sort import TopK
@@ -18,8 +17,8 @@ from .elementwise import ceil, clip, floor, isnan, logical_not, maximum, round, 
 from .reductions import any, axes_of, sum
 
 __all__ = [
-    "argpartition", "argsort", "digitize", "isin", "median", "nanmedian", "nanpercentile", "nanquantile", "percentile", "quantile",
-    "searchsorted", "sort", "top_k", "unique",
+    "argpartition", "argsort", "digitize", "isin", "median", "nanmedian", "nanpercentile", "nanquantile",
+    "percentile", "quantile", "searchsorted", "sort", "top_k", "unique",
 ]  # fmt: skip
 
 

@@ -6,28 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....compiler.ops import reduce
+from ....compiler.ops.moments import Moments
 from ....runtime.errors import ShapeError
 from ....runtime.spec import boolean, f32, i32
-from ..tensor import Tensor, TensorLike, cast, convert, floats, op
+from ..tensor import Tensor, TensorLike, cast, convert, floats, op, ops
 from .elementwise import abs, exp, log, maximum, minimum, sqrt, square, where
 
 __all__ = [
-    "all",
-    "allclose",
-    "amax",
-    "amin",
-    "any",
-    "argmax",
-    "argmin",
-    "count_nonzero",
-    "logsumexp",
-    "max",
-    "mean",
-    "min",
-    "prod",
-    "std",
-    "sum",
-    "var",
+    "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max",
+    "mean", "min", "prod", "std", "sum", "var",
 ]  # fmt: skip
 
 Axis = Any
@@ -117,9 +104,13 @@ def count_nonzero(x: TensorLike, axis: Axis = None) -> Tensor:
 
 
 def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The mean squared distance from the mean."""
+    """The mean squared distance from the mean; of half precision computed in float32."""
     x = floats(x)
-    return mean(square(x - mean(x, axis, True)), axis, keepdims)
+    dtype, axes = x.type.dtype, axes_of(x, axis)
+    wide = cast(x, f32) if dtype.size < 4 else x
+    if axes and x.type.is_static:
+        return cast(ops(Moments, wide, axes=axes, keep_dims=keepdims)[1], dtype)
+    return cast(mean(square(wide - mean(wide, axes, True)), axes, keepdims), dtype)
 
 
 def std(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...eager import ops
-from .. import activations, constraints, initializers, regularizers
+from .. import activations
+from .arguments import config_of, take_functions
 from .layer import Layer
-from .layer_arguments import described
 from .spec import InputSpec
 
 
@@ -33,7 +33,7 @@ class Activation(_Elementwise):
         return self.activation(inputs)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "activation")}
+        return {**super().get_config(), **config_of(self, ["activation"])}
 
 
 def _at_least_0(layer: str, name: str, value: Any) -> None:
@@ -66,7 +66,7 @@ class ReLU(_Elementwise):
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "max_value", "negative_slope", "threshold")}
+        return {**super().get_config(), **config_of(self, ["max_value", "negative_slope", "threshold"])}
 
 
 class LeakyReLU(_Elementwise):
@@ -90,6 +90,10 @@ class PReLU(_Elementwise):
     """x, times a weight `alpha` where it is negative: one for each place of the input, without the batch, and the
     same along `shared_axes`, which count the batch as 0."""
 
+    alpha_initializer: Any
+    alpha_regularizer: Any
+    alpha_constraint: Any
+
     def __init__(
         self,
         alpha_initializer: Any = "Zeros",
@@ -99,9 +103,10 @@ class PReLU(_Elementwise):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        take_functions(
+            self, alpha_initializer=alpha_initializer, alpha_regularizer=alpha_regularizer,
+            alpha_constraint=alpha_constraint,
+        )  # fmt: skip
         listed = isinstance(shared_axes, (list, tuple))
         self.shared_axes = None if shared_axes is None else list(shared_axes) if listed else [shared_axes]
 
@@ -125,7 +130,7 @@ class PReLU(_Elementwise):
 
     def get_config(self) -> dict[str, Any]:
         names = ("alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes")
-        return {**super().get_config(), **described(self, *names)}
+        return {**super().get_config(), **config_of(self, names)}
 
 
 class ELU(_Elementwise):

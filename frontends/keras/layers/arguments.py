@@ -29,6 +29,7 @@ def config_of(layer: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name.rpartition("_")[2] == "activation":
+    kind = name.rpartition("_")[2]
+    if kind == "activation":
         return activations.serialize(value)
-    return serialize_keras_object(value)
+    return serialize_keras_object(value) if kind in _KINDS else value

@@ -25,7 +25,12 @@ class Attention(Layer):
     """
 
     def __init__(
-        self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if score_mode not in ("dot", "concat"):
@@ -44,7 +49,9 @@ class Attention(Layer):
         if self.use_scale:
             self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
         if self.score_mode == "concat":
-            self.concat_score_weight = self.add_weight(name="concat_score_weight", shape=(), initializer="ones")
+            self.concat_score_weight = self.add_weight(
+                name="concat_score_weight", shape=(), initializer="ones"
+            )
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         """How much each step of the query [B, T, D] has to do with each of the key [B, S, D]: [B, T, S]."""
@@ -126,7 +133,9 @@ class AdditiveAttention(Attention):
     def build(self, input_shape: Any) -> None:
         self._check(input_shape)
         if self.use_scale:
-            self.scale = self.add_weight(name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform")
+            self.scale = self.add_weight(
+                name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform"
+            )
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         both = tanh(expand_dims(query, -2) + expand_dims(key, -3))

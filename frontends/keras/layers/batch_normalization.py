@@ -8,11 +8,11 @@ from ...eager import ops
 from ...eager.ops.arrays import broadcast_dims
 from ...eager.ops.normalization import batch_normalization, moments
 from ...eager.tensor import Tensor, cast
-from .. import constraints, initializers, regularizers
 from ..config import epsilon as smallest
+from .arguments import config_of, take_functions
 from .layer import Layer
-from .layer_arguments import check_axes, described
 from .spec import InputSpec
+from .windows import check_axes
 
 
 class BatchNormalization(Layer):
@@ -24,6 +24,15 @@ class BatchNormalization(Layer):
     mask [N, …] of one axis less than x only what counts makes up the statistics. `synchronized` changes nothing, as
     there is one device. Raises ValueError for `renorm`, which is not built.
     """
+
+    beta_initializer: Any
+    gamma_initializer: Any
+    beta_regularizer: Any
+    gamma_regularizer: Any
+    beta_constraint: Any
+    gamma_constraint: Any
+    moving_mean_initializer: Any
+    moving_variance_initializer: Any
 
     def __init__(
         self,
@@ -52,14 +61,12 @@ class BatchNormalization(Layer):
         self.axis = int(axis)
         self.momentum, self.epsilon = float(momentum), float(epsilon)
         self.center, self.scale = center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        take_functions(
+            self, beta_initializer=beta_initializer, gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer, moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer, gamma_regularizer=gamma_regularizer, beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )  # fmt: skip
         self.renorm, self.renorm_clipping, self.renorm_momentum = renorm, renorm_clipping, renorm_momentum
         self.synchronized = synchronized
         self.supports_masking = True
@@ -132,4 +139,4 @@ class BatchNormalization(Layer):
             "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer",
             "beta_constraint", "gamma_constraint", "renorm", "renorm_clipping", "renorm_momentum", "synchronized",
         )  # fmt: skip
-        return {**super().get_config(), **described(self, *names)}
+        return {**super().get_config(), **config_of(self, names)}

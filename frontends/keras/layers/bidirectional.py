@@ -36,12 +36,16 @@ class Bidirectional(Layer):
                 '{"sum", "mul", "ave", "concat", None}'
             )
         if weights is not None:
-            raise ValueError("Bidirectional has no argument `weights` here: call set_weights() when it is built")
+            raise ValueError(
+                "Bidirectional has no argument `weights` here: call set_weights() when it is built"
+            )
         super().__init__(**kwargs)
         name = layer.name
         self.forward_layer = _copied(layer, name=f"forward_{name.removeprefix('forward_')}")
         if backward_layer is None:
-            backward_layer = _copied(layer, name=f"backward_{name.removeprefix('backward_')}", go_backwards=True)
+            backward_layer = _copied(
+                layer, name=f"backward_{name.removeprefix('backward_')}", go_backwards=True
+            )
         self.backward_layer = backward_layer
         self._check_both()
         for one in (self.forward_layer, self.backward_layer):

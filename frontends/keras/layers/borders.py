@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ...eager import ops
+from .arguments import config_of
 from .layer import Layer
-from .layer_arguments import data_format_name, described, pairs, sizes
 from .spec import InputSpec
+from .windows import data_format_name, pairs, sizes
 
 Border = tuple[tuple[int, ...], ...]
 
@@ -37,7 +38,7 @@ class _ZeroPadding(Layer):
         return (first, *grown, last)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "padding", "data_format")}
+        return {**super().get_config(), **config_of(self, ["padding", "data_format"])}
 
 
 class ZeroPadding1D(_ZeroPadding):
@@ -92,7 +93,7 @@ class _Cropping(Layer):
         return (first, *left, last)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "cropping", "data_format")}
+        return {**super().get_config(), **config_of(self, ["cropping", "data_format"])}
 
 
 class Cropping1D(_Cropping):

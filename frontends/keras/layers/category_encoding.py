@@ -37,7 +37,11 @@ class CategoryEncoding(Layer):
     `one_hot`. `count` takes weights in the shape of the input."""
 
     def __init__(
-        self, num_tokens: int | None = None, output_mode: str = "multi_hot", sparse: bool = False, **kwargs: Any
+        self,
+        num_tokens: int | None = None,
+        output_mode: str = "multi_hot",
+        sparse: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         output_mode = "multi_hot" if output_mode == "binary" else output_mode
@@ -61,7 +65,13 @@ class CategoryEncoding(Layer):
                 f"`count_weights={count_weights}`."
             )
         x = convert(inputs)
-        return encoded(x if x.type.dtype.is_integer else cast(x, "int32"), self.output_mode, self.num_tokens, self.dtype, count_weights)
+        return encoded(
+            x if x.type.dtype.is_integer else cast(x, "int32"),
+            self.output_mode,
+            self.num_tokens,
+            self.dtype,
+            count_weights,
+        )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         shape, depth = tuple(input_shape), self.num_tokens
@@ -99,7 +109,9 @@ class Discretization(Layer):
                 f"'multi_hot', 'count'). Received: {output_mode}"
             )
         if num_bins is not None and num_bins < 0:
-            raise ValueError(f"`num_bins` must be greater than or equal to 0. Received: `num_bins={num_bins}`")
+            raise ValueError(
+                f"`num_bins` must be greater than or equal to 0. Received: `num_bins={num_bins}`"
+            )
         if num_bins is not None and bin_boundaries is not None:
             raise ValueError(
                 "Both `num_bins` and `bin_boundaries` should not be set. Received: "
@@ -115,7 +127,8 @@ class Discretization(Layer):
         """Finds the boundaries for an array, or for the arrays that an iterable gives."""
         if self.num_bins is None:
             raise ValueError(
-                "Cannot adapt a Discretization layer that has been initialized with `bin_boundaries`, use `num_bins` instead."
+                "Cannot adapt a Discretization layer that has been initialized with `bin_boundaries`, use "
+                "`num_bins` instead."
             )
         self.reset_state()
         single = isinstance(data, (np.ndarray, Tensor)) or not hasattr(data, "__iter__")
@@ -146,7 +159,8 @@ class Discretization(Layer):
     def call(self, inputs: Any) -> Any:
         if self.bin_boundaries is None:
             raise ValueError(
-                "You need to either pass the `bin_boundaries` argument at construction time or call `adapt(dataset)` before "
+                "You need to either pass the `bin_boundaries` argument at construction time or call "
+                "`adapt(dataset)` before "
                 "you can start using the `Discretization` layer."
             )
         dtype = "int32" if self.output_mode == "int" else self.dtype

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .. import activations, constraints, initializers, regularizers
+from .. import activations
+from .arguments import config_of, take_functions
 from .layer import Layer
-from .layer_arguments import data_format_name, described, known_channels, padding_name, sizes, window_size
 from .spec import InputSpec
+from .windows import data_format_name, known_channels, padding_name, sizes, window_size
 
 
 class Convolution(Layer):
@@ -41,9 +42,8 @@ class Convolution(Layer):
         self.filters = filters
 
     def _set_kernel(self, name: str, initializer: Any, regularizer: Any, constraint: Any) -> None:
-        setattr(self, f"{name}_initializer", initializers.get(initializer))
-        setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
-        setattr(self, f"{name}_constraint", constraints.get(constraint))
+        given = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint}
+        take_functions(self, **{f"{name}_{part}": value for part, value in given.items()})
 
     def _set_bias(
         self, activation: Any, use_bias: bool, initializer: Any, regularizer: Any, constraint: Any
@@ -96,7 +96,7 @@ class Convolution(Layer):
             "kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias",
             "bias_initializer", "bias_regularizer", "bias_constraint", "activity_regularizer",
         )  # fmt: skip
-        return {**Layer.get_config(self), **described(self, *shared, *names)}
+        return {**Layer.get_config(self), **config_of(self, [*shared, *names])}
 
 
 def weight_names(*kinds: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...eager.ops.convolutions import conv_transpose
 from .convolution_base import Convolution, weight_names
-from .layer_arguments import sizes
+from .windows import sizes
 
 
 class _ConvTranspose(Convolution):

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from ...eager import ops
 from ...eager.tensor import Tensor
 from .. import random, regularizers
+from .arguments import config_of
 from .layer import Layer
-from .layer_arguments import data_format_name, described
 from .spec import InputSpec
+from .windows import data_format_name
 
 #: Klambauer et al., "Self-Normalizing Neural Networks", 2017: what selu gives for numbers far below 0
 SELU_LOW = -1.6732632423543772 * 1.0507009873554805
@@ -67,7 +68,7 @@ class Dropout(_Random):
         return random.dropout(inputs, self.rate, self._noise_shape(inputs), self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "rate", "seed", "noise_shape")}
+        return {**super().get_config(), **config_of(self, ["rate", "seed", "noise_shape"])}
 
 
 def _checked(noise_shape: Any) -> tuple[int | None, ...] | None:
@@ -106,7 +107,7 @@ class _SpatialDropout(Dropout):
         return (None, *(1,) * self.rank, None)
 
     def get_config(self) -> dict[str, Any]:
-        return described(self, "rate", "data_format", "seed", "name", "dtype")
+        return config_of(self, ["rate", "data_format", "seed", "name", "dtype"])
 
 
 class SpatialDropout1D(_SpatialDropout):
@@ -120,7 +121,7 @@ class SpatialDropout1D(_SpatialDropout):
         super().__init__(rate, None, seed, name, dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return described(self, "rate", "seed", "name", "dtype")
+        return config_of(self, ["rate", "seed", "name", "dtype"])
 
 
 class SpatialDropout2D(_SpatialDropout):
@@ -146,7 +147,7 @@ class GaussianNoise(_Random):
         return inputs + random.normal(inputs.type.shape, 0.0, self.stddev, inputs.dtype, self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "stddev", "seed")}
+        return {**super().get_config(), **config_of(self, ["stddev", "seed"])}
 
 
 class GaussianDropout(_Random):
@@ -163,7 +164,7 @@ class GaussianDropout(_Random):
         return inputs * random.normal(inputs.type.shape, 1.0, deviation, inputs.dtype, self.seed_generator)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "rate", "seed")}
+        return {**super().get_config(), **config_of(self, ["rate", "seed"])}
 
 
 class AlphaDropout(_Random):
@@ -190,7 +191,7 @@ class AlphaDropout(_Random):
         return ops.where(drawn, inputs, SELU_LOW) * scale - scale * SELU_LOW * self.rate
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "rate", "seed", "noise_shape")}
+        return {**super().get_config(), **config_of(self, ["rate", "seed", "noise_shape"])}
 
 
 class ActivityRegularization(Layer):
@@ -210,4 +211,4 @@ class ActivityRegularization(Layer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.pop("activity_regularizer", None)
-        return {**config, **described(self, "l1", "l2")}
+        return {**config, **config_of(self, ["l1", "l2"])}

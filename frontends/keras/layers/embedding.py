@@ -38,7 +38,9 @@ class Embedding(Layer):
         kwargs.pop("input_length", None)
         super().__init__(**kwargs)
         if lora_rank is not None or lora_alpha is not None or quantization_config is not None:
-            raise ValueError("expected no lora_rank, lora_alpha or quantization_config: these are not built here")
+            raise ValueError(
+                "expected no lora_rank, lora_alpha or quantization_config: these are not built here"
+            )
         self.input_dim, self.output_dim = input_dim, output_dim
         take_functions(
             self, embeddings_initializer=embeddings_initializer, embeddings_regularizer=embeddings_regularizer,

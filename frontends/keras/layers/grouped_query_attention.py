@@ -45,7 +45,8 @@ class GroupedQueryAttention(HeadAttention):
         self.set_options(
             dropout, sliding_window, flash_attention, seed, "", kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer, kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
+            activity_regularizer=activity_regularizer, kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )  # fmt: skip
 
     sliding_window = property(lambda self: self._window)
@@ -95,7 +96,14 @@ class GroupedQueryAttention(HeadAttention):
         return tuple(query_shape)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("head_dim", "num_query_heads", "num_key_value_heads", "use_bias", "use_gate", "sliding_window")
+        names = (
+            "head_dim",
+            "num_query_heads",
+            "num_key_value_heads",
+            "use_bias",
+            "use_gate",
+            "sliding_window",
+        )
         return {**super().get_config(), **config_of(self, (*names, "dropout", "seed", *OPTIONS))}
 
 

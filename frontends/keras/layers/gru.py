@@ -135,7 +135,9 @@ class GRU(CellRNN):
             activity_regularizer=activity_regularizer, use_cudnn=use_cudnn, **kwargs,
         )  # fmt: skip
 
-    def compute(self, sequences: Tensor, states: list[Any], masks: list[Tensor], names: dict[str, str]) -> list[Tensor]:
+    def compute(
+        self, sequences: Tensor, states: list[Any], masks: list[Tensor], names: dict[str, str]
+    ) -> list[Tensor]:
         cell = self.cell
         given = [sequences, states[0], cell.kernel, cell.recurrent_kernel, cell.given_bias()]
         return self.all_steps(recurrent.GRU, given, masks, names, reset_after=cell.reset_after)[:2]

@@ -53,7 +53,9 @@ class HeadAttention(Layer):
         self.seed_generator = SeedGenerator(seed) if self._rate > 0 else None
         take_functions(self, **{prefix + k: v for k, v in functions.items()})
 
-    def projected(self, name: str, shape: Any, sizes: tuple[int, ...], use_bias: bool, **options: Any) -> Projection:
+    def projected(
+        self, name: str, shape: Any, sizes: tuple[int, ...], use_bias: bool, **options: Any
+    ) -> Projection:
         """A projection with this layer's initializers, built for inputs of `shape`."""
         functions = {k: getattr(self, self._prefix + k) for k in OPTIONS}
         for k in ("kernel_initializer", "bias_initializer"):
@@ -69,7 +71,9 @@ class HeadAttention(Layer):
     ) -> Any:
         """The mask [B, T, S] of all that was given; None for none. `masks`: of query, value and key."""
         rows, columns = query.type.shape[1], value.type.shape[1]
-        parts = [None if m is None else expand_dims(_bool(m), -1 if i == 0 else -2) for i, m in enumerate(masks)]
+        parts = [
+            None if m is None else expand_dims(_bool(m), -1 if i == 0 else -2) for i, m in enumerate(masks)
+        ]
         if causal:
             parts.append((iota(rows)[:, None] >= iota(columns)[None, :])[None])
         if self._window is not None:
@@ -78,7 +82,8 @@ class HeadAttention(Layer):
             parts.append(_bool(attention_mask))
         joined: Any = None
         for p in parts:
-            joined = p if joined is None or p is None else joined & p
+            if p is not None:
+                joined = p if joined is None else joined & p
         return joined
 
     # attention

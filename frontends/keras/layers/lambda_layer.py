@@ -73,7 +73,8 @@ class Lambda(Layer):
             value = made.get(name)
             if isinstance(value, dict) and value.get("class_name") == "__lambda__":
                 raise ValueError(
-                    f"Requested the deserialization of a `Lambda` layer whose `{name}` is a Python lambda. Code is not read "
+                    f"Requested the deserialization of a `Lambda` layer whose `{name}` is a Python lambda. Code "
+                    f"is not read "
                     "from files: make the layer of a named function, and hand that over in `custom_objects`."
                 )
             if value is not None and not callable(value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -29,7 +29,12 @@ class Layer(Holder):
     that are assigned to attributes, also in lists and dictionaries, belong to it.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
+    _given: dict[str, Any]
+    _calls: list[LayerCall]
+    _build_shapes: Any
+    supports_masking: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         layer = super().__new__(cls)
         object.__setattr__(layer, "_given", _arguments(cls, args, kwargs))
         return layer
@@ -95,6 +100,7 @@ class Layer(Holder):
         self._set_up()
         args, kwargs = rebuilt(args, _as_tensor), rebuilt(kwargs, _as_tensor)
         signature = _signature(type(self).call, self)
+        asked = kwargs.get("training")
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as e:
@@ -106,7 +112,8 @@ class Layer(Holder):
         if args:
             check_inputs(self, self.input_spec, args[0])
         outermost = current() is None
-        given = bound.arguments.get("training")
+        # layers inside take it even where this one does not
+        given = bound.arguments.get("training", asked)
         with calling(given if isinstance(given, bool) else None) as context:
             if "training" in signature.parameters and given is None and context.training is not None:
                 bound.arguments["training"] = context.training
@@ -169,9 +176,10 @@ class Layer(Holder):
         """The result's shape for an input's shape, found by a trial on inputs without values."""
         from .history import symbolic_like
 
-        shapes = input_shape if len(input_shape) > 1 else (input_shape[0],)
-        given = [symbolic_like(s, self._dtype) for s in shapes]
+        given = [symbolic_like(s, self._dtype) for s in input_shape]
+        count = len(self._calls)
         result = self(*given)
+        del self._calls[count:]  # no part of a model
         return rebuilt(result, lambda t: t.shape)
 
     def stateless_call(self, *_: Any, **__: Any) -> Any:
@@ -204,6 +212,8 @@ class Layer(Holder):
         """What makes an equal layer, with new weights. A subclass with arguments of its own adds them; without
         that they are those it was made with, where these are plain values."""
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if type(self).get_config is Layer.get_config:
             config.update(_plain(self._given, type(self)))
         return config

@@ -68,11 +68,16 @@ class LSTMCell(RecurrentCell):
         h, c = states[0], states[1]
         dropped, kept = self.step_masks(inputs, h, training)
         if dropped is None and kept is None:
-            z = self.product(inputs, self.kernel, None, 1)[0] + self.product(h, self.recurrent_kernel, None, 1)[0]
+            z = (
+                self.product(inputs, self.kernel, None, 1)[0]
+                + self.product(h, self.recurrent_kernel, None, 1)[0]
+            )
             zi, zf, zc, zo = split(z if self.bias is None else z + self.bias, 4, axis=1)
         else:
             both = zip(
-                self.product(inputs, self.kernel, dropped), self.product(h, self.recurrent_kernel, kept), strict=True
+                self.product(inputs, self.kernel, dropped),
+                self.product(h, self.recurrent_kernel, kept),
+                strict=True,
             )
             biases = split(self.given_bias(), 4)
             zi, zf, zc, zo = (x + b + y for (x, y), b in zip(both, biases, strict=True))
@@ -125,7 +130,9 @@ class LSTM(CellRNN):
             activity_regularizer=activity_regularizer, use_cudnn=use_cudnn, **kwargs,
         )  # fmt: skip
 
-    def compute(self, sequences: Tensor, states: list[Any], masks: list[Tensor], names: dict[str, str]) -> list[Tensor]:
+    def compute(
+        self, sequences: Tensor, states: list[Any], masks: list[Tensor], names: dict[str, str]
+    ) -> list[Tensor]:
         cell = self.cell
         given = [sequences, states[0], states[1], cell.kernel, cell.recurrent_kernel, cell.given_bias()]
         return self.all_steps(recurrent.LSTM, given, masks, names)[:3]

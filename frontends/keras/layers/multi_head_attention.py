@@ -58,7 +58,8 @@ class MultiHeadAttention(HeadAttention):
         self.set_options(
             dropout, sliding_window, flash_attention, seed, "_", kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer, kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
+            activity_regularizer=activity_regularizer, kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )  # fmt: skip
 
     num_heads = property(lambda self: self._num_heads)
@@ -107,7 +108,8 @@ class MultiHeadAttention(HeadAttention):
     ) -> Any:
         key = value if key is None else key
         masks = (query_mask, value_mask, key_mask)
-        alone = use_causal_mask and attention_mask is None and self._window is None and masks == (None,) * 3
+        others = (*masks, attention_mask, self._window)
+        alone = use_causal_mask and all(m is None for m in others)
         mask = None if alone else self.joined_mask(query, value, masks, attention_mask, use_causal_mask)
         gate = self._gate_dense(query) if self._use_gate else None
         output, scores = self.attended(
@@ -146,7 +148,8 @@ def _sizes(shape: int | Sequence[int] | None) -> tuple[int, ...] | None:
         return None
     if not isinstance(shape, (int, list, tuple)):
         raise ValueError(
-            f"Invalid `output_shape`: {shape}. When specified, the `output_shape` should be of type tuple, list, or int."
+            f"Invalid `output_shape`: {shape}. When specified, the `output_shape` should be of type tuple, "
+            f"list, or int."
         )
     return (shape,) if isinstance(shape, int) else tuple(shape)
 

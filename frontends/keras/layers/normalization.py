@@ -8,10 +8,10 @@ from ...eager import ops
 from ...eager.ops.arrays import reshape_to
 from ...eager.ops.normalization import layer_normalization, moments, normalize, rms_normalization
 from ...eager.tensor import cast
-from .. import constraints, initializers, regularizers
+from .arguments import config_of, take_functions
 from .layer import Layer
-from .layer_arguments import check_axes, described
 from .spec import InputSpec
+from .windows import check_axes
 
 _AFFINE = (
     "epsilon", "center", "scale", "beta_initializer", "gamma_initializer", "beta_regularizer", "gamma_regularizer",
@@ -42,6 +42,13 @@ class _Normalization(Layer):
 class _Affine(_Normalization):
     """A normalization whose result is scaled by gamma and moved by beta."""
 
+    beta_initializer: Any
+    gamma_initializer: Any
+    beta_regularizer: Any
+    gamma_regularizer: Any
+    beta_constraint: Any
+    gamma_constraint: Any
+
     def __init__(
         self,
         axis: Any,
@@ -58,12 +65,11 @@ class _Affine(_Normalization):
     ) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        take_functions(
+            self, beta_initializer=beta_initializer, gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer, gamma_regularizer=gamma_regularizer, beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )  # fmt: skip
         self.supports_masking = True
         self.gamma = self.beta = None
 
@@ -124,7 +130,7 @@ class LayerNormalization(_Affine):
         return layer_normalization(inputs, self.gamma, self.beta, self.axis, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "axis", *_AFFINE), "rms_scaling": False}
+        return {**super().get_config(), **config_of(self, ["axis", *_AFFINE]), "rms_scaling": False}
 
 
 class RMSNormalization(_Normalization):
@@ -144,7 +150,7 @@ class RMSNormalization(_Normalization):
         return rms_normalization(x, self.scale, self.axis, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "axis", "epsilon")}
+        return {**super().get_config(), **config_of(self, ["axis", "epsilon"])}
 
 
 class GroupNormalization(_Affine):
@@ -207,7 +213,7 @@ class GroupNormalization(_Affine):
         return cast(reshape_to(x * factor + rest, shape), inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "groups", "axis", *_AFFINE)}
+        return {**super().get_config(), **config_of(self, ["groups", "axis", *_AFFINE])}
 
 
 class UnitNormalization(_Normalization):

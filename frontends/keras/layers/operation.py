@@ -23,7 +23,8 @@ class Operation(Layer):
     Raises UnknownObjectError for a function that is not in `keras.ops` here.
     """
 
-    def __init__(self, module: str, class_name: str, config: dict[str, Any]) -> None:
+    def __init__(self, module: str | None, class_name: str, config: dict[str, Any]) -> None:
+        module = module or "keras.src.ops.numpy"
         super().__init__(name=str(config.get("name") or naming.unique(naming.snake_case(class_name))))
         self.module, self.class_name = module, class_name
         self.options = {k: v for k, v in config.items() if k not in ("name", "dtype", "trainable")}
@@ -40,13 +41,24 @@ class Operation(Layer):
         return self._function(*args, **{**self.options, **kwargs})
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, **self.options}
+        return {
+            "module": self.module,
+            "class_name": self.class_name,
+            "config": {"name": self.name, **self.options},
+        }
 
 
 def is_operation(config: dict[str, Any]) -> bool:
     """Whether a layer's entry in a configuration is no layer but a function."""
-    module = config.get("module")
-    return isinstance(module, str) and module.startswith(("keras.src.ops.", "keras.ops", "keras.src.backend."))
+    module, inner = config.get("module"), config.get("config")
+    if module is None and isinstance(inner, dict):
+        # legacy files leave out the module; layers have these
+        nodes = config.get("inbound_nodes")
+        called = isinstance(nodes, list) and bool(nodes) and isinstance(nodes[0], dict)
+        return called and not {"trainable", "dtype", "layers"} & set(inner)
+    return isinstance(module, str) and module.startswith(
+        ("keras.src.ops.", "keras.ops", "keras.src.backend.")
+    )
 
 
 def _function(module: str, class_name: str) -> Callable[..., Any]:
@@ -54,7 +66,7 @@ def _function(module: str, class_name: str) -> Callable[..., Any]:
 
     name = _FUNCTIONS.get(class_name, naming.snake_case(class_name))
     if name == "getitem":
-        return operator.getitem
+        return _item
     places = [ops]
     last = module.rpartition(".")[2]
     inner = getattr(ops, last, None)
@@ -68,6 +80,10 @@ def _function(module: str, class_name: str) -> Callable[..., Any]:
         f"expected an operation that is built here, found {class_name!r} of {module}: put a layer in its place",
         (class_name,),
     )
+
+
+def _item(x: Any, key: Any) -> Any:
+    return operator.getitem(x, tuple(key) if isinstance(key, list) else key)
 
 
 def _parameters(function: Callable[..., Any]) -> set[str] | None:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from ...eager import ops
 from ...eager.ops import pooling as pools
 from ...eager.tensor import Tensor, cast
+from .arguments import config_of
 from .layer import Layer
-from .layer_arguments import data_format_name, described, padding_name, sizes, window_size
 from .spec import InputSpec
+from .windows import data_format_name, padding_name, sizes, window_size
 
 Pool = Callable[..., Tensor]
 
@@ -52,7 +53,7 @@ class _Pooling(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            **described(self, "pool_size", "padding", "strides", "data_format"),
+            **config_of(self, ["pool_size", "padding", "strides", "data_format"]),
         }
 
 
@@ -129,7 +130,7 @@ class _GlobalPooling(Layer):
         return (input_shape[0], *ones, input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "data_format", "keepdims")}
+        return {**super().get_config(), **config_of(self, ["data_format", "keepdims"])}
 
 
 class GlobalMaxPooling1D(_GlobalPooling):
@@ -200,7 +201,7 @@ class _AdaptivePooling(Layer):
         return (input_shape[0], *self.output_size, input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "output_size", "data_format")}
+        return {**super().get_config(), **config_of(self, ["output_size", "data_format"])}
 
 
 class AdaptiveMaxPooling1D(_AdaptivePooling):

@@ -34,6 +34,17 @@ class RecurrentCell(Layer):
     kernel: Any
     recurrent_kernel: Any
     bias: Any
+    activation: Any
+    recurrent_activation: Any
+    kernel_initializer: Any
+    recurrent_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    recurrent_regularizer: Any
+    bias_regularizer: Any
+    kernel_constraint: Any
+    recurrent_constraint: Any
+    bias_constraint: Any
 
     def set_options(
         self,
@@ -89,7 +100,11 @@ class RecurrentCell(Layer):
 
     def given_bias(self) -> Any:
         """The bias, zeros without one."""
-        return convert(np.zeros(self.bias_shape(), np.float32), as_dtype(self.dtype)) if self.bias is None else self.bias
+        return (
+            convert(np.zeros(self.bias_shape(), np.float32), as_dtype(self.dtype))
+            if self.bias is None
+            else self.bias
+        )
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
         """Zeros [batch_size, units] for every state."""
@@ -121,7 +136,9 @@ class RecurrentCell(Layer):
     def reset_recurrent_dropout_mask(self) -> None:
         self._recurrent_dropout_mask = None
 
-    def product(self, x: Tensor, weights: Any, masks: list[Tensor] | None, gates: int | None = None) -> list[Tensor]:
+    def product(
+        self, x: Tensor, weights: Any, masks: list[Tensor] | None, gates: int | None = None
+    ) -> list[Tensor]:
         """x times the kernel of each of so many gates, with what its mask leaves of x."""
         count = self.gates if gates is None else gates
         if masks is None or len(masks) == 1:

@@ -41,9 +41,15 @@ class CellRNN(RNN):
 
     units, use_bias = _of_cell("units"), _of_cell("use_bias")
     activation, recurrent_activation = _of_cell("activation"), _of_cell("recurrent_activation")
-    kernel_initializer, recurrent_initializer = _of_cell("kernel_initializer"), _of_cell("recurrent_initializer")
+    kernel_initializer, recurrent_initializer = (
+        _of_cell("kernel_initializer"),
+        _of_cell("recurrent_initializer"),
+    )
     bias_initializer, unit_forget_bias = _of_cell("bias_initializer"), _of_cell("unit_forget_bias")
-    kernel_regularizer, recurrent_regularizer = _of_cell("kernel_regularizer"), _of_cell("recurrent_regularizer")
+    kernel_regularizer, recurrent_regularizer = (
+        _of_cell("kernel_regularizer"),
+        _of_cell("recurrent_regularizer"),
+    )
     bias_regularizer, bias_constraint = _of_cell("bias_regularizer"), _of_cell("bias_constraint")
     kernel_constraint, recurrent_constraint = _of_cell("kernel_constraint"), _of_cell("recurrent_constraint")
     dropout, recurrent_dropout = _of_cell("dropout"), _of_cell("recurrent_dropout")
@@ -66,7 +72,9 @@ class CellRNN(RNN):
         last = states[0] if mask is None else outputs[:, -1]
         return last, outputs, states
 
-    def compute(self, sequences: Tensor, states: list[Any], masks: list[Tensor], names: dict[str, str]) -> list[Tensor]:
+    def compute(
+        self, sequences: Tensor, states: list[Any], masks: list[Tensor], names: dict[str, str]
+    ) -> list[Tensor]:
         """All outputs and the last states, by the cell's op."""
         raise NotImplementedError
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...eager.ops.arrays import cast
+from ...eager.ops.arrays import cast, reshape
+from ...eager.ops.elementwise import maximum, sqrt
 from ...eager.tensor import convert
 from ...eager.variable import Variable
 from ..config import epsilon
@@ -40,7 +41,9 @@ class Rescaling(Layer):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         from ..objects import deserialize_keras_object
 
-        return cls(**{k: deserialize_keras_object(v, custom_objects=custom_objects) for k, v in config.items()})
+        return cls(
+            **{k: deserialize_keras_object(v, custom_objects=custom_objects) for k, v in config.items()}
+        )
 
 
 class Normalization(Layer):
@@ -64,14 +67,12 @@ class Normalization(Layer):
             )
         if mean is not None and np.ndim(mean) > len(self.axis):
             raise ValueError(
-                f"The rank of `mean` must be less than or equal to the number of axes ({len(self.axis)}). Received: mean "
+                f"The rank of `mean` must be less than or equal to the number of axes ({len(self.axis)}). "
+                f"Received: mean "
                 f"shape {np.shape(mean)} for axis {self.axis}"
             )
         self.input_mean, self.input_variance, self.invert = mean, variance, invert
         self.supports_masking = True
-        #: what is taken off and divided by, in a shape that broadcasts
-        self.mean: Any = None
-        self.variance: Any = None
 
     def build(self, input_shape: Any) -> None:
         rank = len(input_shape)
@@ -93,10 +94,12 @@ class Normalization(Layer):
         if self.input_mean is None:
             sizes = tuple(input_shape[a] for a in self._kept)
             self.adapt_mean = self.add_weight(name="mean", shape=sizes, initializer="zeros", trainable=False)
-            self.adapt_variance = self.add_weight(name="variance", shape=sizes, initializer="ones", trainable=False)
-            self.count = self.add_weight(name="count", shape=(), dtype="int32", initializer="zeros", trainable=False)
-        self.built = True
-        self.finalize_state()
+            self.adapt_variance = self.add_weight(
+                name="variance", shape=sizes, initializer="ones", trainable=False
+            )
+            self.count = self.add_weight(
+                name="count", shape=(), dtype="int32", initializer="zeros", trainable=False
+            )
 
     def adapt(self, data: Any) -> None:
         """Takes mean and variance from an array, or from the arrays that an iterable gives."""
@@ -104,13 +107,16 @@ class Normalization(Layer):
         first = next((_array(b) for b in batches), None)
         if first is None:
             raise ValueError(
-                "adapt() received an empty iterable (no batches). Expected at least one batch. Pass a non-empty iterable of "
+                "adapt() received an empty iterable (no batches). Expected at least one batch. Pass a non-empty "
+                "iterable of "
                 "arrays or tensors, e.g. layer.adapt([x]) or layer.adapt(list_of_batches)."
             )
         if not self.built:
             self.build(first.shape)
         if self.input_mean is not None:
-            raise ValueError("expected a layer without `mean` and `variance` to adapt, received one that was given these")
+            raise ValueError(
+                "expected a layer without `mean` and `variance` to adapt, received one that was given these"
+            )
         self._check(first.shape)
         count, mean, variance = self._moments(first)
         for b in batches:
@@ -123,7 +129,6 @@ class Normalization(Layer):
             count, mean = count + more, joined
         self.adapt_mean.assign(mean.astype(np.float32))
         self.adapt_variance.assign(variance.astype(np.float32))
-        self.finalize_state()
 
     def _moments(self, x: Any) -> tuple[int, Any, Any]:
         x = x.astype(np.float64)
@@ -133,43 +138,39 @@ class Normalization(Layer):
     def _check(self, shape: Any) -> None:
         if len(shape) != len(self._built_for) or any(shape[a] != self._built_for[a] for a in self._kept):
             raise ValueError(
-                f"The layer was built with input_shape={self._built_for}, but adapt() is being called with data with an "
+                f"The layer was built with input_shape={self._built_for}, but adapt() is being called with data "
+                f"with an "
                 f"incompatible shape, data.shape={tuple(shape)}"
             )
 
-    def finalize_state(self) -> None:
-        """Makes what `call` uses of the statistics, which are constants of compiled functions."""
-        if not self.built:
-            return
-        given = self.input_mean, self.input_variance
-        if self.input_mean is None:
-            given = self.adapt_mean.numpy(), self.adapt_variance.numpy()
-        self.mean, self.variance = (self._broadcast(np.asarray(v, np.float32)) for v in given)
+    @property
+    def mean(self) -> Any:
+        """What is taken off, in a shape that broadcasts; None as long as the layer is not built."""
+        return self._statistic(self.input_mean, "adapt_mean")
 
-    def _broadcast(self, v: Any) -> Any:
+    @property
+    def variance(self) -> Any:
+        """The square of what is divided by, in a shape that broadcasts; None as long as the layer is not built."""
+        return self._statistic(self.input_variance, "adapt_variance")
+
+    def _statistic(self, given: Any, name: str) -> Any:
+        if not self.built:
+            return None
+        if given is None:
+            return reshape(getattr(self, name), self._spread)
+        v = np.asarray(given, np.float32)
         shape = [1] * len(self._spread)
         for i in range(1, v.ndim + 1):
             shape[self._kept[-i]] = v.shape[-i]
-        return np.broadcast_to(v.reshape(shape), self._spread)
+        return convert(np.ascontiguousarray(np.broadcast_to(v.reshape(shape), self._spread)))
 
     def call(self, inputs: Any) -> Any:
-        if self.mean is None:
-            raise ValueError("You must call `.build(input_shape)` on the layer before using it.")
-        scale = np.maximum(np.sqrt(self.variance), np.float32(epsilon()))
         x, mean = cast(inputs, self.dtype), cast(self.mean, self.dtype)
-        scale = convert(np.ascontiguousarray(scale), x.type.dtype)
+        scale = cast(maximum(sqrt(self.variance), epsilon()), self.dtype)
         return x * scale + mean if self.invert else (x - mean) / scale
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def set_weights(self, weights: Any) -> None:
-        super().set_weights(weights)
-        self.finalize_state()
-
-    def load_own_variables(self, store: Any) -> None:
-        super().load_own_variables(store)
-        self.finalize_state()
 
     def get_config(self) -> dict[str, Any]:
         mean, variance = (

@@ -10,8 +10,8 @@ from ....compiler.ir.dims import product
 from ...eager import ops
 from ...eager.ops.arrays import broadcast_dims, reshape_to
 from .layer import Layer
-from .layer_arguments import data_format_name
 from .spec import InputSpec
+from .windows import data_format_name
 
 
 class Flatten(Layer):

@@ -76,7 +76,9 @@ class RNN(Layer):
         out = (batch, length, size) if self.return_sequences else (batch, size)
         if not self.return_state:
             return out
-        states = [[(batch, d) for d in s] if isinstance(s, (list, tuple)) else (batch, s) for s in self.state_size]
+        states = [
+            [(batch, d) for d in s] if isinstance(s, (list, tuple)) else (batch, s) for s in self.state_size
+        ]
         return out, *states
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
@@ -151,7 +153,8 @@ class RNN(Layer):
             batch, kept = sequences.shape[0], next(leaves(self.states)).shape[0]
             if batch is not None and batch != kept:
                 raise ValueError(
-                    "If an RNN is stateful, the batch size of the input sequences must be the same as the batch size of "
+                    "If an RNN is stateful, the batch size of the input sequences must be the same as the batch "
+                    "size of "
                     f"the initial state. \n- Expected batch size: {kept}\n- Received batch size: {batch}"
                 )
         if given is None:
@@ -189,13 +192,16 @@ class RNN(Layer):
             whole = self.zeroed(whole, mask)
             output = whole[:, -1]
         if count is None:
-            whole = broadcast_dims(whole, (whole.type.shape[0], sequences.type.shape[1], *whole.type.shape[2:]))
+            whole = broadcast_dims(
+                whole, (whole.type.shape[0], sequences.type.shape[1], *whole.type.shape[2:])
+            )
         return output, whole, states
 
     def _step(self, inputs: Tensor, states: Any, training: bool | None) -> tuple[Tensor, Any]:
         given = {"training": training} if takes_training(self.cell) else {}
         run = self.cell if callable(self.cell) else self.cell.call
-        output, new = run(inputs, states, **given)
+        made: Any = run(inputs, states, **given)
+        output, new = made
         return output, list(new) if isinstance(new, (list, tuple)) else [new]
 
     def zeroed(self, outputs: Tensor, mask: Tensor) -> Tensor:

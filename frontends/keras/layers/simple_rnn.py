@@ -38,7 +38,8 @@ class SimpleRNNCell(RecurrentCell):
             kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
             bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
             recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint, recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint,
+            kernel_constraint=kernel_constraint, recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
         )  # fmt: skip
         self.state_size = self.units
 
@@ -46,7 +47,10 @@ class SimpleRNNCell(RecurrentCell):
         nested = isinstance(states, (list, tuple))
         h = states[0] if nested else states
         dropped, kept = self.step_masks(sequence, h, training)
-        (x,), (state,) = self.product(sequence, self.kernel, dropped), self.product(h, self.recurrent_kernel, kept)
+        (x,), (state,) = (
+            self.product(sequence, self.kernel, dropped),
+            self.product(h, self.recurrent_kernel, kept),
+        )
         z = x + state if self.bias is None else x + self.bias + state
         output = self.activation(z)
         return output, [output] if nested else output
@@ -82,7 +86,8 @@ class SimpleRNN(CellRNN):
         **kwargs: Any,
     ) -> None:
         cell = SimpleRNNCell(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer,
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
+            kernel_regularizer,
             recurrent_regularizer, bias_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout,
             recurrent_dropout, seed, **self.cell_options("simple_rnn_cell", kwargs),
         )  # fmt: skip
@@ -91,8 +96,13 @@ class SimpleRNN(CellRNN):
             activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
 
-    def compute(self, sequences: Tensor, states: list[Any], masks: list[Tensor], names: dict[str, str]) -> list[Tensor]:
+    def compute(
+        self, sequences: Tensor, states: list[Any], masks: list[Tensor], names: dict[str, str]
+    ) -> list[Tensor]:
         cell = self.cell
         return self.all_steps(
-            recurrent.SimpleRNN, [sequences, states[0], cell.kernel, cell.recurrent_kernel, cell.given_bias()], masks, names
+            recurrent.SimpleRNN,
+            [sequences, states[0], cell.kernel, cell.recurrent_kernel, cell.given_bias()],
+            masks,
+            names,
         )[:2]

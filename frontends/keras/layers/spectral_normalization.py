@@ -9,7 +9,7 @@ from ...eager.ops.normalization import normalize
 from ...eager.stop import stop_gradient
 from ...eager.tensor import Tensor, cast
 from ..initializers import TruncatedNormal
-from .layer_arguments import described
+from .arguments import config_of
 from .spec import InputSpec
 from .wrapper import Wrapper
 
@@ -73,4 +73,4 @@ class SpectralNormalization(Wrapper):
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "power_iterations")}
+        return {**super().get_config(), **config_of(self, ["power_iterations"])}

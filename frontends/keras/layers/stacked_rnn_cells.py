@@ -61,7 +61,8 @@ class StackedRNNCells(Layer):
             else:
                 kwargs.pop("training", None)
             run = cell if callable(cell) else cell.call
-            inputs, made = run(inputs, list(given) if nested else [given], **kwargs)
+            result: Any = run(inputs, list(given) if nested else [given], **kwargs)
+            inputs, made = result
             made = list(made) if isinstance(made, (list, tuple)) else [made]
             new_states.append(made if nested or len(made) > 1 else made[0])
         return inputs, new_states
@@ -76,7 +77,9 @@ class StackedRNNCells(Layer):
         from ..objects import deserialize_keras_object
 
         rest = dict(config)
-        return cls([deserialize_keras_object(c, custom_objects=custom_objects) for c in rest.pop("cells")], **rest)
+        return cls(
+            [deserialize_keras_object(c, custom_objects=custom_objects) for c in rest.pop("cells")], **rest
+        )
 
 
 def _output_size(cell: Any) -> Any:

@@ -87,12 +87,15 @@ class TimeDistributed(Wrapper):
 def _check_mask(mask: Any, inputs: Any) -> None:
     if len(mask) < 2:
         raise ValueError(
-            "The `mask` passed to the `TimeDistributed` layer must be at least 2D (e.g., `(batch_size, timesteps)`), but it "
+            "The `mask` passed to the `TimeDistributed` layer must be at least 2D (e.g., `(batch_size, "
+            "timesteps)`), but it "
             f"has {len(mask)} dimension(s) with shape {mask}."
         )
     if any(a is not None and b is not None and a != b for a, b in zip(mask[:2], inputs[:2], strict=True)):
         raise ValueError(
-            f"The `mask` passed to the `TimeDistributed` layer has a shape {mask} that is incompatible with the input shape "
-            f"{inputs}. The first two dimensions of the mask (batch size and timesteps) must match the input's first two "
+            f"The `mask` passed to the `TimeDistributed` layer has a shape {mask} that is incompatible with the "
+            f"input shape "
+            f"{inputs}. The first two dimensions of the mask (batch size and timesteps) must match the input's "
+            f"first two "
             f"dimensions. Expected mask shape prefix: ({inputs[0]}, {inputs[1]})."
         )

@@ -10,11 +10,12 @@ import numpy as np
 from ....compiler.ir.attributes import Dense
 from ....compiler.ops.constant import Constant
 from ....compiler.ops.resize import Resize, ScaleAndTranslate
-from ...eager.ops.arrays import broadcast_dims, reshape_to
+from ...eager.ops.arrays import reshape_to
 from ...eager.tensor import Tensor, cast, op
+from .arguments import config_of
 from .layer import Layer
-from .layer_arguments import data_format_name, described, sizes
 from .spec import InputSpec
+from .windows import data_format_name, sizes
 
 _METHODS = ("bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
 
@@ -22,11 +23,21 @@ _METHODS = ("bicubic", "bilinear", "lanczos3", "lanczos5", "nearest")
 def repeated(x: Tensor, factors: Sequence[int]) -> Tensor:
     """x [N, size…, C] with every element so many times along each spatial axis."""
     first, *inner, last = x.type.shape
-    rows = list(zip(inner, factors, strict=True))
-    apart = [d for size, _ in rows for d in (size, 1)]
-    spread = [d for row in rows for d in row]
-    wide = broadcast_dims(reshape_to(x, (first, *apart, last)), (first, *spread, last))
-    return reshape_to(wide, (first, *(size * factor for size, factor in rows), last))
+    grown = [size * factor for size, factor in zip(inner, factors, strict=True)]
+    if len(inner) == 3:
+        # the other axes as one image's: depth first, then height and width of every slice
+        depth, height, width = inner
+        x = reshape_to(x, (first, depth, height * width, last))
+        x = _nearest(x, (grown[0], height * width))
+        x = reshape_to(x, (first * grown[0], height, width, last))
+    elif len(inner) == 1:
+        x = reshape_to(x, (first, 1, *inner, last))
+    y = _nearest(x, (1, *grown) if len(inner) == 1 else tuple(grown[-2:]))
+    return reshape_to(y, (first, *grown, last))
+
+
+def _nearest(x: Tensor, size: tuple[Any, ...]) -> Tensor:
+    return op(Resize, x, size=size, method="nearest", coordinates="half_pixel")
 
 
 class _UpSampling(Layer):
@@ -46,7 +57,7 @@ class _UpSampling(Layer):
         return (first, *(None if d is None else d * f for d, f in zip(inner, self.size, strict=True)), last)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, "size", "data_format")}
+        return {**super().get_config(), **config_of(self, ["size", "data_format"])}
 
 
 class UpSampling1D(_UpSampling):

@@ -66,9 +66,10 @@ _FUNCTIONS = (
 )  # fmt: skip
 #: short names, and those of tf.keras 2
 ALIASES = {
-    "bce": binary_crossentropy, "mse": mean_squared_error, "mae": mean_absolute_error, "mape": mean_absolute_percentage_error,
-    "msle": mean_squared_logarithmic_error, "kld": kl_divergence, "logcosh": log_cosh,
-    "kullback_leibler_divergence": kl_divergence, "cosine_proximity": cosine_similarity, "huber_loss": huber,
+    "bce": binary_crossentropy, "mse": mean_squared_error, "mae": mean_absolute_error, "mape":
+    mean_absolute_percentage_error, "msle": mean_squared_logarithmic_error, "kld": kl_divergence, "logcosh":
+    log_cosh, "kullback_leibler_divergence": kl_divergence, "cosine_proximity": cosine_similarity, "huber_loss":
+    huber,
 }  # fmt: skip
 _names = Names(
     "loss",

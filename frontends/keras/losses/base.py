@@ -19,7 +19,9 @@ REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "
 def standardize_reduction(reduction: str | None) -> str | None:
     """The reduction itself; raises ValueError for one that is not known."""
     if reduction not in REDUCTIONS:
-        raise ValueError(f"expected a reduction of {', '.join(map(repr, REDUCTIONS))}, received {reduction!r}")
+        raise ValueError(
+            f"expected a reduction of {', '.join(map(repr, REDUCTIONS))}, received {reduction!r}"
+        )
     return reduction
 
 
@@ -113,17 +115,27 @@ class Loss:
         return self._dtype.tf_name
 
     def __call__(
-        self, y_true: Any, y_pred: Any, sample_weight: TensorLike | None = None, mask: TensorLike | None = None
+        self,
+        y_true: Any,
+        y_pred: Any,
+        sample_weight: TensorLike | None = None,
+        mask: TensorLike | None = None,
     ) -> Tensor:
         """`mask` is y_pred's own where none is given."""
         if mask is None:
             mask = next((m for m in map(mask_of, leaves(y_pred)) if m is not None), None)
-        y_pred = rebuilt(y_pred, lambda v: convert(v, self._dtype)) if _nested(y_pred) else convert(y_pred, self._dtype)
+        y_pred = (
+            rebuilt(y_pred, lambda v: convert(v, self._dtype))
+            if _nested(y_pred)
+            else convert(y_pred, self._dtype)
+        )
         y_true = rebuilt(y_true, self._true) if _nested(y_true) else self._true(y_true)
         values, own = self.masked_call(y_true, y_pred)
         if mask is not None and own is not None:
             mask = ops.logical_and(mask, own)
-        return reduce_weighted_values(values, sample_weight, own if mask is None else mask, self.reduction, self._dtype)
+        return reduce_weighted_values(
+            values, sample_weight, own if mask is None else mask, self.reduction, self._dtype
+        )
 
     def _true(self, value: TensorLike) -> Tensor:
         value = convert(value)
@@ -147,7 +159,8 @@ class Loss:
 def _nested(value: Any) -> bool:
     """Whether it is a structure of tensors; a list of numbers is one tensor."""
     return isinstance(value, dict) or (
-        isinstance(value, (list, tuple)) and any(isinstance(v, (Tensor, dict)) or hasattr(v, "shape") for v in value)
+        isinstance(value, (list, tuple))
+        and any(isinstance(v, (Tensor, dict)) or hasattr(v, "shape") for v in value)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...eager import ops
 from ...eager.tensor import Tensor
 from . import crossentropy, regression
 from .base import NamedLoss, same_rank
@@ -15,14 +16,18 @@ _MEAN = "sum_over_batch_size"
 class MeanSquaredError(NamedLoss):
     """mean((y_true - y_pred)²)."""
 
-    def __init__(self, reduction: str | None = _MEAN, name: str = "mean_squared_error", dtype: Any = None) -> None:
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str = "mean_squared_error", dtype: Any = None
+    ) -> None:
         super().__init__(regression.mean_squared_error, reduction, name, dtype)
 
 
 class MeanAbsoluteError(NamedLoss):
     """mean(|y_true - y_pred|)."""
 
-    def __init__(self, reduction: str | None = _MEAN, name: str = "mean_absolute_error", dtype: Any = None) -> None:
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str = "mean_absolute_error", dtype: Any = None
+    ) -> None:
         super().__init__(regression.mean_absolute_error, reduction, name, dtype)
 
 
@@ -48,7 +53,11 @@ class CosineSimilarity(NamedLoss):
     """Minus the cosine of the angle between y_true and y_pred along `axis`."""
 
     def __init__(
-        self, axis: int = -1, reduction: str | None = _MEAN, name: str = "cosine_similarity", dtype: Any = None
+        self,
+        axis: int = -1,
+        reduction: str | None = _MEAN,
+        name: str = "cosine_similarity",
+        dtype: Any = None,
     ) -> None:
         super().__init__(regression.cosine_similarity, reduction, name, dtype, axis=axis)
 
@@ -89,7 +98,9 @@ class SquaredHinge(NamedLoss):
 class CategoricalHinge(NamedLoss):
     """max(max((1 - y_true) * y_pred) - sum(y_true * y_pred) + 1, 0)."""
 
-    def __init__(self, reduction: str | None = _MEAN, name: str = "categorical_hinge", dtype: Any = None) -> None:
+    def __init__(
+        self, reduction: str | None = _MEAN, name: str = "categorical_hinge", dtype: Any = None
+    ) -> None:
         super().__init__(regression.categorical_hinge, reduction, name, dtype)
 
 
@@ -231,4 +242,4 @@ class SparseCategoricalCrossentropy(NamedLoss):
         if self.ignore_class is None:
             return values, None
         labels = crossentropy.class_numbers(y_true, y_pred, self.axis % y_pred.ndim)
-        return values, labels != self.ignore_class
+        return values, ops.not_equal(labels, self.ignore_class)

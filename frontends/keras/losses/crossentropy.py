@@ -66,7 +66,9 @@ def categorical_crossentropy(
     y_pred = floats(y_pred)
     at = _axis(axis, y_pred)
     y_true = _smoothed(y_true, y_pred, label_smoothing, "categorical_crossentropy")
-    y_pred, from_logits = _logits(y_pred, from_logits, Softmax, at == y_pred.ndim - 1, "categorical_crossentropy")
+    y_pred, from_logits = _logits(
+        y_pred, from_logits, Softmax, at == y_pred.ndim - 1, "categorical_crossentropy"
+    )
     if from_logits:
         z, total = _centred(y_pred, at)
         return -ops.sum(y_true * (z - total), axis=at)
@@ -148,7 +150,9 @@ def sparse_categorical_crossentropy(
     y_pred = floats(y_pred)
     at = _axis(axis, y_pred)
     labels = class_numbers(y_true, y_pred, at)
-    y_pred, from_logits = _logits(y_pred, from_logits, Softmax, at == y_pred.ndim - 1, "sparse_categorical_crossentropy")
+    y_pred, from_logits = _logits(
+        y_pred, from_logits, Softmax, at == y_pred.ndim - 1, "sparse_categorical_crossentropy"
+    )
     if not from_logits:
         y_pred = ops.log(_limited(y_pred))
     valid = None
@@ -180,7 +184,11 @@ def _binary(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
     if from_logits:
         # chosen by sign: the derivative at 0 is exactly 1/2 less the label
         above = y_pred >= 0.0
-        return ops.where(above, y_pred, 0.0) - y_pred * y_true + ops.log1p(ops.exp(ops.where(above, -y_pred, y_pred)))
+        return (
+            ops.where(above, y_pred, 0.0)
+            - y_pred * y_true
+            + ops.log1p(ops.exp(ops.where(above, -y_pred, y_pred)))
+        )
     p = _limited(y_pred)
     return -(y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p))
 

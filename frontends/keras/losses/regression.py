@@ -59,7 +59,9 @@ def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Tensor:
     y_true, y_pred = both(y_true, y_pred)
     error = y_pred - y_true
     size, delta = ops.abs(error), float(delta)
-    return ops.mean(ops.where(size <= delta, ops.square(error) * 0.5, size * delta - 0.5 * delta * delta), axis=-1)
+    return ops.mean(
+        ops.where(size <= delta, ops.square(error) * 0.5, size * delta - 0.5 * delta * delta), axis=-1
+    )
 
 
 def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
@@ -126,7 +128,8 @@ def tversky(
     beta: float = 0.5,
     axis: int | tuple[int, ...] | None = None,
 ) -> Tensor:
-    """1 - s / (s + alpha * sum((1 - y_pred) * y_true) + beta * sum(y_pred * (1 - y_true))), s = sum(y_true * y_pred)."""
+    """1 - s / (s + alpha * sum((1 - y_pred) * y_true) + beta * sum(y_pred * (1 - y_true))), where s is
+    sum(y_true * y_pred)."""
     y_pred = convert(y_pred)
     y_true = cast(y_true, y_pred.dtype)
     shared = ops.sum(y_true * y_pred, axis=axis)

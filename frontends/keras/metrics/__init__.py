@@ -90,9 +90,10 @@ _FUNCTIONS = (
     sparse_categorical_crossentropy, sparse_top_k_categorical_accuracy, squared_hinge, top_k_categorical_accuracy,
 )  # fmt: skip
 _ALIASES = {
-    "bce": BinaryCrossentropy, "mse": MeanSquaredError, "mae": MeanAbsoluteError, "mape": MeanAbsolutePercentageError,
-    "msle": MeanSquaredLogarithmicError, "rmse": RootMeanSquaredError, "kld": KLDivergence, "cosine_proximity": CosineSimilarity,
-    "logcosh": LogCoshError, "fbeta_score": FBetaScore, "mean_iou": MeanIoU, "iou": IoU,
+    "bce": BinaryCrossentropy, "mse": MeanSquaredError, "mae": MeanAbsoluteError, "mape":
+    MeanAbsolutePercentageError, "msle": MeanSquaredLogarithmicError, "rmse": RootMeanSquaredError, "kld":
+    KLDivergence, "cosine_proximity": CosineSimilarity, "logcosh": LogCoshError, "fbeta_score": FBetaScore,
+    "mean_iou": MeanIoU, "iou": IoU,
 }  # fmt: skip
 _names = Names(
     "metric",
@@ -122,7 +123,11 @@ def resolve_accuracy(
     y_true_shape: Sequence[int | None], y_pred_shape: Sequence[int | None], name: str = "accuracy"
 ) -> Metric:
     """The accuracy that "accuracy" means for labels and predictions of these shapes."""
-    chosen = {"binary": BinaryAccuracy, "sparse": SparseCategoricalAccuracy, "categorical": CategoricalAccuracy}
+    chosen = {
+        "binary": BinaryAccuracy,
+        "sparse": SparseCategoricalAccuracy,
+        "categorical": CategoricalAccuracy,
+    }
     return chosen[_kinds(y_true_shape, y_pred_shape)](name=name)
 
 
@@ -138,7 +143,9 @@ def resolve_crossentropy(
     return chosen[_kinds(y_true_shape, y_pred_shape)](name=name)
 
 
-def resolve(identifier: Any, y_true_shape: Sequence[int | None], y_pred_shape: Sequence[int | None]) -> Metric:
+def resolve(
+    identifier: Any, y_true_shape: Sequence[int | None], y_pred_shape: Sequence[int | None]
+) -> Metric:
     """The metric for what stands in `compile(metrics=[…])`: a name (with "accuracy" and "acc" by the shapes), a
     configuration, a metric, a class, or a function of (y_true, y_pred); it is called what was given.
 
@@ -152,7 +159,11 @@ def resolve(identifier: Any, y_true_shape: Sequence[int | None], y_pred_shape: S
     if found is None:
         raise ValueError("expected a metric, received None")
     if not isinstance(found, Metric):
-        name = found.name if isinstance(found, losses.Loss) else snake_case(getattr(found, "__name__", type(found).__name__))
+        name = (
+            found.name
+            if isinstance(found, losses.Loss)
+            else snake_case(getattr(found, "__name__", type(found).__name__))
+        )
         found = MeanMetricWrapper(_per_sample(found), name=name)
     if isinstance(identifier, str):
         found.name = identifier

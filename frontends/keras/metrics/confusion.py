@@ -38,7 +38,9 @@ def listed(thresholds: Any, default: float = 0.5) -> list[float]:
 def even(thresholds: Sequence[float]) -> bool:
     """Whether they cut the numbers from 0 to 1 into equal parts."""
     count = len(thresholds)
-    return count > 2 and bool(np.allclose(thresholds, np.arange(count, dtype=np.float32) / (count - 1), atol=epsilon()))
+    return count > 2 and bool(
+        np.allclose(thresholds, np.arange(count, dtype=np.float32) / (count - 1), atol=epsilon())
+    )
 
 
 def _top_k_only(x: Tensor, k: int) -> Tensor:
@@ -70,11 +72,17 @@ class Counts:
         self.multi_label, self.label_weights = multi_label, label_weights
 
     def update(
-        self, variables: dict[str, Variable], y_true: TensorLike, y_pred: TensorLike, sample_weight: Any = None
+        self,
+        variables: dict[str, Variable],
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: Any = None,
     ) -> None:
         """Adds to variables [thresholds] by their kinds; for several labels [thresholds, labels]."""
         dtype = next(iter(variables.values())).dtype
-        labels, predictions, weights = self._prepared(cast(y_true, dtype), cast(y_pred, dtype), sample_weight, dtype)
+        labels, predictions, weights = self._prepared(
+            cast(y_true, dtype), cast(y_pred, dtype), sample_weight, dtype
+        )
         count = self._by_buckets if self.even else self._by_comparison
         positive, negative = cast(labels, dtype) * weights, cast(ops.logical_not(labels), dtype) * weights
         tp, fp = count(predictions, positive, negative)
@@ -87,7 +95,9 @@ class Counts:
         for kind, v in variables.items():
             v.assign_add(found[kind])
 
-    def _prepared(self, y_true: Tensor, y_pred: Tensor, weight: Any, dtype: str) -> tuple[Tensor, Tensor, Tensor]:
+    def _prepared(
+        self, y_true: Tensor, y_pred: Tensor, weight: Any, dtype: str
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Labels, predictions and weights of one shape: flat, or [samples, labels]."""
         y_pred, y_true = same_rank(y_pred, y_true)
         if weight is not None:
@@ -96,11 +106,15 @@ class Counts:
             y_pred = _top_k_only(y_pred, self.top_k)
         if self.class_id is not None:
             if y_pred.ndim < 2:
-                raise ValueError(f"expected y_pred [samples, classes] for class_id, received shape {y_pred.shape}")
+                raise ValueError(
+                    f"expected y_pred [samples, classes] for class_id, received shape {y_pred.shape}"
+                )
             y_true, y_pred = y_true[..., self.class_id, None], y_pred[..., self.class_id, None]
         shape = y_pred.type.shape
         if y_true.type.shape != shape:
-            raise ShapeError(f"expected y_true and y_pred of one shape, received {y_true.shape} and {y_pred.shape}")
+            raise ShapeError(
+                f"expected y_true and y_pred of one shape, received {y_true.shape} and {y_pred.shape}"
+            )
         weights = convert(1.0, y_pred.type.dtype) if weight is None else weight
         if self.label_weights is not None and not self.multi_label:
             weights = weights * cast(self.label_weights, dtype)

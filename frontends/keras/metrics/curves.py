@@ -99,13 +99,17 @@ class AUC(_FourCounts):
         return list(self._thresholds)
 
     def _build(self, labels: int | None) -> None:
-        self.make_counts((self.num_thresholds, labels) if labels and self.multi_label else (self.num_thresholds,))
+        self.make_counts(
+            (self.num_thresholds, labels) if labels and self.multi_label else (self.num_thresholds,)
+        )
         self._built = True
 
     def update_state(self, y_true: TensorLike, y_pred: TensorLike, sample_weight: Any = None) -> None:
         y_pred = convert(y_pred)
         if self.multi_label and y_pred.ndim != 2:
-            raise ValueError(f"expected y_pred [samples, labels] with multi_label=True, received shape {y_pred.shape}")
+            raise ValueError(
+                f"expected y_pred [samples, labels] with multi_label=True, received shape {y_pred.shape}"
+            )
         if not self._built:
             self._build(y_pred.shape[1])
         self.gather(self._counts, y_true, sigmoid(y_pred) if self._from_logits else y_pred, sample_weight)
@@ -144,7 +148,9 @@ class AUC(_FourCounts):
         intercept = tp[1:] - slope * less
         both = ops.logical_and(more > 0.0, less > 0.0)
         ratio = ops.where(both, ops.divide_no_nan(more, ops.maximum(less, 0.0)), 1.0)
-        return ops.divide_no_nan(slope * (gained + intercept * ops.log(ratio)), ops.maximum(tp[1:] + fn[1:], 0.0))
+        return ops.divide_no_nan(
+            slope * (gained + intercept * ops.log(ratio)), ops.maximum(tp[1:] + fn[1:], 0.0)
+        )
 
     def _combined(self, parts: Tensor) -> Tensor:
         areas = ops.sum(parts, axis=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ....runtime.errors import ShapeError
@@ -23,7 +25,9 @@ def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
     """1 where y_true is whether y_pred is above the threshold, else 0."""
     y_true, y_pred = same_rank(convert(y_true), floats(y_pred))
-    return cast(ops.equal(cast(y_true, y_pred.dtype), cast(y_pred > float(threshold), y_pred.dtype)), floatx())
+    return cast(
+        ops.equal(cast(y_true, y_pred.dtype), cast(y_pred > float(threshold), y_pred.dtype)), floatx()
+    )
 
 
 def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
@@ -46,7 +50,9 @@ def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> Tensor:
     classes out of range, and for rows that are not finite."""
     count = predictions.shape[-1]
     if count is None:
-        raise ShapeError(f"expected a known number of classes, received predictions of shape {predictions.shape}")
+        raise ShapeError(
+            f"expected a known number of classes, received predictions of shape {predictions.shape}"
+        )
     chosen = ops.equal(ops.expand_dims(targets, -1), np.arange(count, dtype=np.int32).reshape(1, count))
     own = ops.sum(ops.where(chosen, predictions, 0.0), axis=-1, keepdims=True)
     more = ops.sum(cast(predictions > own, i32), axis=-1)
@@ -56,7 +62,7 @@ def in_top_k(targets: Tensor, predictions: Tensor, k: int) -> Tensor:
 
 
 def _top_k(labels: Tensor, y_pred: Tensor, k: int) -> Tensor:
-    shape = labels.type.shape
+    shape: Any = labels.type.shape
     rows = ops.reshape(y_pred, (-1, y_pred.shape[-1])) if y_pred.ndim > 2 else y_pred
     flat = ops.reshape(labels, (-1,)) if labels.ndim > 1 else labels
     matches = cast(in_top_k(flat, rows, k), floatx())
@@ -77,7 +83,7 @@ def sparse_top_k_categorical_accuracy(
     if not from_sorted_ids:
         return _top_k(cast(y_true, i32), floats(y_pred), k)
     labels = cast(y_true, y_pred.dtype)
-    shape = labels.type.shape
+    shape: Any = labels.type.shape
     rows = ops.reshape(y_pred, (-1, y_pred.shape[-1])) if y_pred.ndim > 2 else y_pred
     found = ops.any(ops.equal(ops.reshape(labels, (-1, 1)), rows[:, :k]), axis=1)
     return ops.reshape(cast(found, floatx()), shape)
@@ -94,7 +100,9 @@ def pearson_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) 
     y_true, y_pred = both(y_true, y_pred)
     a = y_true - ops.mean(y_true, axis=axis, keepdims=True)
     b = y_pred - ops.mean(y_pred, axis=axis, keepdims=True)
-    return ops.mean(a / ops.std(a, axis=axis, keepdims=True) * (b / ops.std(b, axis=axis, keepdims=True)), axis=axis)
+    return ops.mean(
+        a / ops.std(a, axis=axis, keepdims=True) * (b / ops.std(b, axis=axis, keepdims=True)), axis=axis
+    )
 
 
 def concordance_correlation(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Tensor:

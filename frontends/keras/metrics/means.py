@@ -24,7 +24,12 @@ class _Named(MeanMetricWrapper):
 
 
 def _mean_of(function: Any, class_name: str, name: str, direction: str, text: str) -> Any:
-    made = {"function": staticmethod(function), "default_name": name, "_direction": direction, "__doc__": text}
+    made = {
+        "function": staticmethod(function),
+        "default_name": name,
+        "_direction": direction,
+        "__doc__": text,
+    }
     return type(class_name, (_Named,), {**made, "__module__": __name__})
 
 
@@ -38,10 +43,18 @@ SparseCategoricalAccuracy = _mean_of(
     "How often the class y_true has the largest number of y_pred.",
 )  # fmt: skip
 MeanSquaredError = _mean_of(
-    regression.mean_squared_error, "MeanSquaredError", "mean_squared_error", "down", "The mean of squared errors."
+    regression.mean_squared_error,
+    "MeanSquaredError",
+    "mean_squared_error",
+    "down",
+    "The mean of squared errors.",
 )
 MeanAbsoluteError = _mean_of(
-    regression.mean_absolute_error, "MeanAbsoluteError", "mean_absolute_error", "down", "The mean of absolute errors."
+    regression.mean_absolute_error,
+    "MeanAbsoluteError",
+    "mean_absolute_error",
+    "down",
+    "The mean of absolute errors.",
 )
 MeanAbsolutePercentageError = _mean_of(
     regression.mean_absolute_percentage_error, "MeanAbsolutePercentageError", "mean_absolute_percentage_error", "down",
@@ -51,14 +64,26 @@ MeanSquaredLogarithmicError = _mean_of(
     regression.mean_squared_logarithmic_error, "MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", "down",
     "The mean of squared errors of logarithms.",
 )  # fmt: skip
-LogCoshError = _mean_of(regression.log_cosh, "LogCoshError", "logcosh", "down", "The mean of log(cosh(error)).")
-KLDivergence = _mean_of(
-    regression.kl_divergence, "KLDivergence", "kl_divergence", "down", "The mean of sum(y_true * log(y_true / y_pred))."
+LogCoshError = _mean_of(
+    regression.log_cosh, "LogCoshError", "logcosh", "down", "The mean of log(cosh(error))."
 )
-Poisson = _mean_of(regression.poisson, "Poisson", "poisson", "down", "The mean of y_pred - y_true * log(y_pred).")
+KLDivergence = _mean_of(
+    regression.kl_divergence,
+    "KLDivergence",
+    "kl_divergence",
+    "down",
+    "The mean of sum(y_true * log(y_true / y_pred)).",
+)
+Poisson = _mean_of(
+    regression.poisson, "Poisson", "poisson", "down", "The mean of y_pred - y_true * log(y_pred)."
+)
 Hinge = _mean_of(regression.hinge, "Hinge", "hinge", "down", "The mean of max(1 - y_true * y_pred, 0).")
 SquaredHinge = _mean_of(
-    regression.squared_hinge, "SquaredHinge", "squared_hinge", "down", "The mean of max(1 - y_true * y_pred, 0)²."
+    regression.squared_hinge,
+    "SquaredHinge",
+    "squared_hinge",
+    "down",
+    "The mean of max(1 - y_true * y_pred, 0)².",
 )
 CategoricalHinge = _mean_of(
     regression.categorical_hinge, "CategoricalHinge", "categorical_hinge", "down",
@@ -100,7 +125,9 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         dtype: Any = None,
         from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(functions.sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)
+        super().__init__(
+            functions.sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids
+        )
         self.k, self.from_sorted_ids = k, from_sorted_ids
 
 

@@ -43,7 +43,12 @@ class Metric:
         return found
 
     def add_variable(
-        self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **_: Any
+        self,
+        shape: Sequence[int],
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        name: str | None = None,
+        **_: Any,
     ) -> Variable:
         """A new variable; raises ValueError for an initializer that is not known."""
         value = initializers.get(initializer or "zeros")(tuple(shape), dtype=dtype or floatx())
@@ -167,7 +172,9 @@ class MeanMetricWrapper(Mean):
     _settings: tuple[str, ...] | None = None
     _direction: str | None = None
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(name or getattr(fn, "__name__", None) or naming.automatic(type(fn)), dtype)
         self._fn, self._fn_kwargs = fn, kwargs
 

@@ -20,15 +20,18 @@ def _two_axes(name: str, y_true: Tensor, y_pred: Tensor) -> int:
     """The number of outputs. Raises ValueError for other shapes than [samples, outputs]."""
     count = y_pred.shape[-1] if y_pred.ndim else None
     if y_pred.ndim != 2 or y_true.ndim != 2 or count is None:
-        raise ValueError(f"{name}: expected [samples, outputs], received y_true {y_true.shape}, y_pred {y_pred.shape}")
+        raise ValueError(
+            f"{name}: expected [samples, outputs], received y_true {y_true.shape}, y_pred {y_pred.shape}"
+        )
     return count
 
 
 class FBetaScore(Metric):
     """(1 + beta²) * precision * recall / (beta² * precision + recall), for each class or over them.
 
-    `average`: None for a score of each class, "micro" over all samples together, "macro" for the classes' mean, "weighted"
-    for their mean by how frequent they are. `threshold`: from where a prediction is a yes; None: where it is the largest.
+    `average`: None for a score of each class, "micro" over all samples together, "macro" for the classes' mean,
+    "weighted" for their mean by how frequent they are. `threshold`: from where a prediction is a yes; None: where it is
+    the largest.
     """
 
     _direction = "up"
@@ -91,7 +94,12 @@ class FBetaScore(Metric):
         return score if self.average is None else ops.mean(score)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "average": self.average, "beta": self.beta, "threshold": self.threshold}
+        return {
+            **super().get_config(),
+            "average": self.average,
+            "beta": self.beta,
+            "threshold": self.threshold,
+        }
 
 
 class F1Score(FBetaScore):
@@ -184,8 +192,8 @@ class R2Score(Metric):
 class IoU(Metric):
     """The mean over some classes of |true and predicted| / |true or predicted|.
 
-    `sparse_y_true`, `sparse_y_pred`: numbers of classes; else the largest number along `axis` says the class. Pairs with
-    `ignore_class`, or with classes out of range, do not count.
+    `sparse_y_true`, `sparse_y_pred`: numbers of classes; else the largest number along `axis` says the class. Pairs
+    with `ignore_class`, or with classes out of range, do not count.
     """
 
     _direction = "up"
@@ -203,7 +211,9 @@ class IoU(Metric):
     ) -> None:
         super().__init__(dtype or "int64", name)
         if max(target_class_ids) >= num_classes:
-            raise ValueError(f"expected target_class_ids below {num_classes}, received {list(target_class_ids)}")
+            raise ValueError(
+                f"expected target_class_ids below {num_classes}, received {list(target_class_ids)}"
+            )
         self.num_classes, self.target_class_ids = num_classes, list(target_class_ids)
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred

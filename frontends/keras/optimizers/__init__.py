@@ -42,11 +42,20 @@ def get(identifier: Any) -> Any:
         identifier = identifier.lower()
     found = _names.get(identifier)
     if found is not None and not isinstance(found, Optimizer):
-        raise ValueError(f"expected the name, configuration or object of an optimizer, received {identifier!r}")
+        raise ValueError(
+            f"expected the name, configuration or object of an optimizer, received {identifier!r}"
+        )
     return found
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("LossScaleOptimizer", "Muon", "MultiOptimizer", "OptimizerMap", "ScheduleFreeAdamW", "legacy"):
+    if name in (
+        "LossScaleOptimizer",
+        "Muon",
+        "MultiOptimizer",
+        "OptimizerMap",
+        "ScheduleFreeAdamW",
+        "legacy",
+    ):
         raise AttributeError(f"keras.optimizers.{name} is not built here")
     raise AttributeError(f"keras.optimizers has no {name!r}")

@@ -129,7 +129,9 @@ class AdamW(Adam):
     ) -> None:
         if weight_decay is None:
             raise ValueError("expected a number as weight_decay of AdamW, received None")
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, name, weight_decay=weight_decay, **common)
+        super().__init__(
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, name, weight_decay=weight_decay, **common
+        )
 
 
 class Adamax(_Moments):
@@ -195,7 +197,9 @@ class Nadam(_Moments):
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         of_m, of_g, of_v = self.shared(variable, learning_rate)
         m, v = self.momentum(gradient, variable), self.velocity(gradient, variable)
-        self.put(variable, self.get(variable) - (m * of_m + gradient * of_g) / (ops.sqrt(v * of_v) + self.epsilon))
+        self.put(
+            variable, self.get(variable) - (m * of_m + gradient * of_g) / (ops.sqrt(v * of_v) + self.epsilon)
+        )
 
 
 class Lamb(_Moments):

@@ -87,7 +87,9 @@ class Adagrad(Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._sums = self.add_optimizer_variables(variables, "accumulator", Constant(self.initial_accumulator_value))
+        self._sums = self.add_optimizer_variables(
+            variables, "accumulator", Constant(self.initial_accumulator_value)
+        )
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
         rate = self.shared(variable, learning_rate)
@@ -181,7 +183,9 @@ class Ftrl(Optimizer):
             return
         super().build(variables)
         first = Constant(self.initial_accumulator_value)
-        self._sums, self._linears = self.add_optimizer_variables(variables, ["accumulator", "linear"], [first, "zeros"])
+        self._sums, self._linears = self.add_optimizer_variables(
+            variables, ["accumulator", "linear"], [first, "zeros"]
+        )
 
     def scalars(self, rate: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         """1 / rate, and twice the strength of l2."""

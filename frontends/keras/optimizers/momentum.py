@@ -83,7 +83,9 @@ class Lion(Optimizer):
         rate = self.shared(variable, learning_rate)
         slot = self.slot(self._momentums, variable)
         m = self.get(slot)
-        self.put(variable, self.get(variable) - rate * ops.sign(m * self.beta_1 + gradient * (1.0 - self.beta_1)))
+        self.put(
+            variable, self.get(variable) - rate * ops.sign(m * self.beta_1 + gradient * (1.0 - self.beta_1))
+        )
         self.put(slot, m * self.beta_2 + gradient * (1.0 - self.beta_2))
 
     def get_config(self) -> dict[str, Any]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
 
-from ...eager import nodes, ops
+from ...eager import ops
 from ...eager.tensor import Tensor, TensorLike, as_dtype, cast, convert
 from ...eager.variable import Variable
-from .. import initializers, naming
+from .. import naming
 from ..config import floatx
 from ..objects import deserialize_keras_object, serialize_keras_object
-from .schedules import LearningRateSchedule
+from .state import OptimizerState
 
 
 class Common(TypedDict, total=False):
@@ -32,7 +32,7 @@ class Common(TypedDict, total=False):
     gradient_accumulation_steps: int | None
 
 
-class Optimizer:
+class Optimizer(OptimizerState):
     """Changes variables by their gradients. Subclasses define `build(variables)`, which makes their slots, and
     `update_step(gradient, variable, learning_rate)`.
 
@@ -60,7 +60,9 @@ class Optimizer:
         **kwargs: Any,
     ) -> None:
         if kwargs.pop("decay", None) is not None:
-            warnings.warn("the argument `decay` is ignored: use a schedule as the learning rate", stacklevel=3)
+            warnings.warn(
+                "the argument `decay` is ignored: use a schedule as the learning rate", stacklevel=3
+            )
         if kwargs:
             raise ValueError(f"{type(self).__name__} has no argument {', '.join(sorted(kwargs))}")
         _check_clipping(clipnorm, clipvalue, global_clipnorm)
@@ -72,7 +74,11 @@ class Optimizer:
         self.name = name or naming.automatic(type(self))
         self.weight_decay, self.loss_scale_factor = weight_decay, loss_scale_factor
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
-        self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = use_ema, ema_momentum, ema_overwrite_frequency
+        self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = (
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+        )
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
         self._variables: list[Variable] = []
@@ -88,7 +94,9 @@ class Optimizer:
         self._iterations = self._tracked(np.zeros((), np.int64), "iteration")
         self._learning_rate: Any = learning_rate
         if not callable(learning_rate):
-            if isinstance(learning_rate, (bool, str)) or not isinstance(learning_rate, (int, float, np.number)):
+            if isinstance(learning_rate, (bool, str)) or not isinstance(
+                learning_rate, (int, float, np.number)
+            ):
                 raise ValueError(
                     "expected a number, a LearningRateSchedule or a function as learning_rate, "
                     f"received {learning_rate!r}"
@@ -96,113 +104,12 @@ class Optimizer:
             start = np.asarray(learning_rate, as_dtype(floatx()).numpy)
             self._learning_rate = self._tracked(start, "learning_rate")
 
-    def _tracked(self, value: Any, name: str) -> Variable:
-        made = Variable(value, trainable=False, name=name)
-        made.path = f"{self.name}/{name}"
-        self._variables.append(made)
-        return made
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All its variables, in the order in which they are saved."""
-        return list(self._variables)
-
-    @property
-    def iterations(self) -> Any:
-        """How many updates were made: a variable int64 []; with accumulation a tensor."""
-        if self.gradient_accumulation_steps:
-            return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
-        return self._iterations
-
-    @property
-    def learning_rate(self) -> Any:
-        """The variable that holds it, or what the schedule or function gives now."""
-        if isinstance(self._learning_rate, LearningRateSchedule):
-            return self._learning_rate(self._iterations)
-        if isinstance(self._learning_rate, Variable):
-            return self._learning_rate
-        return self._learning_rate()
-
-    @learning_rate.setter
-    def learning_rate(self, learning_rate: Any) -> None:
-        if callable(learning_rate):
-            if isinstance(self._learning_rate, Variable):
-                gone = self._learning_rate
-                self._variables = [v for v in self._variables if v is not gone]
-            self._learning_rate = learning_rate
-        elif isinstance(self._learning_rate, Variable):
-            self._learning_rate.assign(learning_rate)
-        else:
-            raise TypeError(
-                "expected an optimizer with a number as learning rate: this one has a "
-                f"{'schedule' if isinstance(self._learning_rate, LearningRateSchedule) else 'function'}, so it cannot be set"
-            )
-
-    def before_step(self) -> None:
-        """To be called before each run of a compiled step: a learning rate that is a Python function is asked for its
-        present number."""
-        if self._called is not None and not isinstance(self._learning_rate, (Variable, LearningRateSchedule)):
-            with nodes.tracing(None):
-                self._called.assign(float(self._learning_rate()))
-
-    def _rate(self) -> Tensor:
-        rate = self.learning_rate
-        if isinstance(rate, (Tensor, Variable)) or nodes.current_trace() is None:
-            return convert(rate)
-        # of a function that gives Python numbers: others next time
-        if self._called is None:
-            self._called = Variable(np.float32(rate), trainable=False, name="called_learning_rate")
-        return self._called.value
-
-    def build(self, variables: Sequence[Variable]) -> None:
-        """Makes the slots for these variables."""
-        if self.use_ema:
-            self._averages = self.add_optimizer_variables(variables, "average")
-        if self.gradient_accumulation_steps:
-            self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
-        self._trainable_variables = list(variables)
-        self._numbers = {id(v): i for i, v in enumerate(variables)}
-        self.built = True
-
-    def add_variable(
-        self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **_: Any
-    ) -> Variable:
-        """A new variable of the optimizer."""
-        made = initializers.get(initializer)(tuple(shape), dtype=dtype or floatx())
-        return self._tracked(made, name or naming.unique("variable"))
-
-    def add_variable_from_reference(
-        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
-    ) -> Variable:
-        """A new variable of another one's shape and data type, named after it."""
-        called = f"{reference_variable.path.replace('/', '_')}_{name or 'var'}"
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype, called)
-
-    def add_optimizer_variables(self, trainable_variables: Iterable[Variable], name: Any, initializer: Any = "zeros") -> Any:
-        """A new variable for each, a list of them; for a list of names (and initializers) a tuple of lists, the
-        variables made by turns."""
-        names = [name] if isinstance(name, str) else list(name)
-        kinds = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
-        if len(kinds) != len(names):
-            raise ValueError(f"expected an initializer for each of {names}, received {len(kinds)}")
-        made: tuple[list[Variable], ...] = tuple([] for _ in names)
-        for v in trainable_variables:
-            for slots, n, kind in zip(made, names, kinds, strict=True):
-                slots.append(self.add_variable_from_reference(v, n, kind))
-        return made[0] if isinstance(name, str) else made
-
-    def _get_variable_index(self, variable: Variable) -> int:
-        return self._numbers[id(variable)]
-
-    def slot(self, slots: Sequence[Variable], variable: Variable) -> Variable:
-        """The one of `slots` that belongs to a variable."""
-        return slots[self._numbers[id(variable)]]
-
     # what a step does
 
     def get(self, variable: Variable) -> Tensor:
         """A variable's value within a step, with what the step did so far."""
-        return self._new[variable] if variable in self._new else variable.value
+        found = self._new.get(variable)
+        return variable.value if found is None else found
 
     def put(self, variable: Variable, value: Tensor) -> None:
         """A variable's value from now on in a step; it is assigned when the step ends."""
@@ -218,8 +125,8 @@ class Optimizer:
         variable.assign_sub(value)
 
     def scalars(self, rate: Tensor, step: Tensor) -> Any:
-        """What all updates of a step share, from the learning rate and the number of the step, counted from 1: tensors of
-        rank 0, so that the update of a weight is one pass over it."""
+        """What all updates of a step share, from the learning rate and the number of the step, counted from 1: tensors
+        of rank 0, so that the update of a weight is one pass over it."""
         return rate
 
     def shared(self, variable: Variable, learning_rate: TensorLike) -> Any:
@@ -231,7 +138,9 @@ class Optimizer:
         return self._shared[dtype]
 
     def update_step(self, gradient: Tensor, variable: Variable, learning_rate: Tensor) -> None:
-        raise NotImplementedError(f"{type(self).__name__} must define update_step(gradient, variable, learning_rate)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must define update_step(gradient, variable, learning_rate)"
+        )
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
         """One step, for pairs of a gradient and its variable."""
@@ -258,13 +167,17 @@ class Optimizer:
     def _for(self, grads: Sequence[Any], variables: Sequence[Variable] | None) -> list[Variable]:
         if variables is None:
             if not self.built:
-                raise ValueError("expected an optimizer that is built: call build(variables), or hand the variables over")
+                raise ValueError(
+                    "expected an optimizer that is built: call build(variables), or hand the variables over"
+                )
             variables = self._trainable_variables
         variables = list(variables)
         if not self.built:
             self.build(variables)
         if len(grads) != len(variables):
-            raise ValueError(f"expected a gradient for each of {len(variables)} variables, received {len(grads)}")
+            raise ValueError(
+                f"expected a gradient for each of {len(variables)} variables, received {len(grads)}"
+            )
         for v in variables:
             if id(v) not in self._numbers:
                 raise ValueError(
@@ -277,7 +190,9 @@ class Optimizer:
         if len(missing) == len(variables):
             raise ValueError("expected a gradient for a variable, received None for all of them")
         if missing:
-            warnings.warn(f"no gradients for {', '.join(missing)}: these variables do not change", stacklevel=4)
+            warnings.warn(
+                f"no gradients for {', '.join(missing)}: these variables do not change", stacklevel=4
+            )
         return [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
 
     def _apply(self, grads: list[Tensor], variables: list[Variable]) -> None:
@@ -311,7 +226,11 @@ class Optimizer:
 
     def _accumulate(self, grads: list[Tensor], variables: list[Variable], steps: int) -> None:
         now = ops.equal((self._iterations.value + 1) % steps, 0)
-        held = [v for v in (*self._variables, *variables) if v is not self._iterations and v is not self._learning_rate]
+        held = [
+            v
+            for v in (*self._variables, *variables)
+            if v is not self._iterations and v is not self._learning_rate
+        ]
         before = {v: self.get(v) for v in held}
         sums = [g + self.get(self.slot(self._accumulators, v)) for g, v in zip(grads, variables, strict=True)]
         self._update([s * (1.0 / steps) for s in sums], variables)
@@ -342,7 +261,9 @@ class Optimizer:
         Raises ValueError once the optimizer is built.
         """
         if self.built:
-            raise ValueError("expected an optimizer that is not built yet: exclude_from_weight_decay comes before")
+            raise ValueError(
+                "expected an optimizer that is not built yet: exclude_from_weight_decay comes before"
+            )
         pattern = "|".join(sorted(set(var_names or ())))
         self._undecayed = ({id(v) for v in var_list or ()}, re.compile(pattern) if pattern else None)
 
@@ -356,7 +277,9 @@ class Optimizer:
         if self.ema_overwrite_frequency:
             replace = ops.equal((count + 1) % self.ema_overwrite_frequency, 0)
         for v, average in zip(self._trainable_variables, self._averages, strict=True):
-            momentum = ops.where(ops.not_equal(count, 0), convert(float(self.ema_momentum), as_dtype(v.dtype)), 0.0)
+            momentum = ops.where(
+                ops.not_equal(count, 0), convert(float(self.ema_momentum), as_dtype(v.dtype)), 0.0
+            )
             value = self.get(v)
             mean = momentum * self.get(average) + (1.0 - momentum) * value
             self.put(average, mean)
@@ -379,39 +302,15 @@ class Optimizer:
         """The loss times loss_scale_factor, of which gradients are to be taken."""
         return loss if self.loss_scale_factor is None else loss * float(self.loss_scale_factor)
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Sets all variables. Raises ValueError where the optimizer is not built or a shape is another."""
-        if not self.built:
-            raise ValueError("expected an optimizer that is built: call build(variables) first")
-        for v, w in zip(self._variables, weights, strict=True):
-            if tuple(np.shape(w)) != v.shape:
-                raise ValueError(f"optimizer variable {v.path!r}: expected shape {v.shape}, received {np.shape(w)}")
-            v.assign(w)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Puts the variables into a store, by their numbers."""
-        for i, v in enumerate(self._variables):
-            store[str(i)] = v.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Takes the variables from a store; with another number of them it warns and leaves them."""
-        if len(store.keys()) != len(self._variables):
-            warnings.warn(
-                f"optimizer {self.name!r} has {len(self._variables)} variables and the saved one {len(store.keys())}: "
-                "they are not loaded",
-                stacklevel=2,
-            )
-            return
-        for i, v in enumerate(self._variables):
-            v.assign(np.asarray(store[str(i)]))
-
     def get_config(self) -> dict[str, Any]:
         rate = self._learning_rate
         names = (
             "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum",
             "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps",
         )  # fmt: skip
-        learning_rate: Any = float(rate.numpy()) if isinstance(rate, Variable) else serialize_keras_object(rate)
+        learning_rate: Any = (
+            float(rate.numpy()) if isinstance(rate, Variable) else serialize_keras_object(rate)
+        )
         return {"name": self.name, "learning_rate": learning_rate, **{n: getattr(self, n) for n in names}}
 
     @classmethod
@@ -420,9 +319,6 @@ class Optimizer:
         if isinstance(rate, dict):
             config = {**config, "learning_rate": deserialize_keras_object(rate, custom_objects)}
         return cls(**config)
-
-
-Rate = float | LearningRateSchedule | Callable[[], Any]
 
 
 def _scale(norm: Tensor, limit: float) -> Tensor:
@@ -441,7 +337,9 @@ def _check_clipping(*given: float | None) -> None:
     if sum(g is not None for g in given) > 1:
         raise ValueError(
             "expected one of clipnorm, clipvalue and global_clipnorm, received "
-            + ", ".join(f"{n}={g}" for n, g in zip(("clipnorm", "clipvalue", "global_clipnorm"), given, strict=True))
+            + ", ".join(
+                f"{n}={g}" for n, g in zip(("clipnorm", "clipvalue", "global_clipnorm"), given, strict=True)
+            )
         )
 
 
@@ -451,4 +349,6 @@ def _check_averages(used: bool, momentum: float, frequency: Any) -> None:
     if not 0 <= momentum <= 1:
         raise ValueError(f"expected ema_momentum from 0 to 1, received {momentum}")
     if frequency and (not isinstance(frequency, int) or frequency < 1):
-        raise ValueError(f"expected ema_overwrite_frequency to be None or an integer of 1 or more, received {frequency}")
+        raise ValueError(
+            f"expected ema_overwrite_frequency to be None or an integer of 1 or more, received {frequency}"
+        )

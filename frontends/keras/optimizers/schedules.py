@@ -1,7 +1,8 @@
 """Learning rates that depend on the step. Each is a function of a step (a number, tensor or variable) that gives a
 float32 tensor of rank 0; in a compiled step it is part of what is compiled.
 
-Source of the cosine schedules: I. Loshchilov and F. Hutter, "SGDR: Stochastic gradient descent with warm restarts" (2017).
+Source of the cosine schedules: I. Loshchilov and F. Hutter, "SGDR: Stochastic gradient descent with warm restarts"
+(2017).
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"
     ) -> None:
         if len(boundaries) != len(values) - 1:
-            raise ValueError(f"expected one value more than boundaries, received {len(values)} and {len(boundaries)}")
+            raise ValueError(
+                f"expected one value more than boundaries, received {len(values)} and {len(boundaries)}"
+            )
         self.boundaries, self.values, self.name = boundaries, values, name
 
     def __call__(self, step: TensorLike) -> Tensor:
@@ -108,8 +111,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 class PolynomialDecay(LearningRateSchedule):
-    """From initial_learning_rate to end_learning_rate in decay_steps, by (1 - step / decay_steps) ^ power; then it stays,
-    or with `cycle` goes on towards the next multiple of decay_steps."""
+    """From initial_learning_rate to end_learning_rate in decay_steps, by (1 - step / decay_steps) ^ power; then it
+    stays, or with `cycle` goes on towards the next multiple of decay_steps."""
 
     def __init__(
         self,
@@ -214,7 +217,9 @@ class CosineDecayRestarts(LearningRateSchedule):
         return (wave + float(self.alpha)) * float(self.initial_learning_rate)
 
     def get_config(self) -> dict[str, Any]:
-        config = {n: getattr(self, n) for n in ("initial_learning_rate", "first_decay_steps", "alpha", "name")}
+        config = {
+            n: getattr(self, n) for n in ("initial_learning_rate", "first_decay_steps", "alpha", "name")
+        }
         return {**config, "t_mul": self._t_mul, "m_mul": self._m_mul}
 
 

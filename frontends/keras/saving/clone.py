@@ -35,13 +35,17 @@ def clone_model(
 
     if isinstance(model, Sequential):
         if input_tensors is None:
-            return Sequential([copy(layer) for layer in model._stack], name=model.name, trainable=model.trainable)
+            return Sequential(
+                [copy(layer) for layer in model._stack], name=model.name, trainable=model.trainable
+            )
         first = next(leaves(input_tensors))
         kept = [layer for layer in model._stack if not isinstance(layer, InputLayer)]
         return Sequential([first, *(copy(layer) for layer in kept)], name=model.name)
     if getattr(model, "_graph", None) is None:
         if clone_function is not None or input_tensors is not None:
-            raise ValueError("expected a Sequential or functional model to clone with a clone_function or input_tensors")
+            raise ValueError(
+                "expected a Sequential or functional model to clone with a clone_function or input_tensors"
+            )
         return type(model).from_config(model.get_config())
     return _functional(model, input_tensors, copy, call_function)
 
@@ -52,7 +56,11 @@ def _functional(model: Any, inputs: Any, copy: Callable[[Any], Any], call: Any) 
     if inputs is None:
         inputs = rebuilt(
             graph.inputs,
-            lambda t: Input(batch_shape=t.shape, dtype=t.dtype, name=t.node.source[0].layer.name if t.node.source else None),
+            lambda t: Input(
+                batch_shape=t.shape,
+                dtype=t.dtype,
+                name=t.node.source[0].layer.name if t.node.source else None,
+            ),
         )
 
     def run(step: LayerCall, *args: Any, **kwargs: Any) -> Any:

@@ -119,7 +119,9 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
 # reading
 
 
-def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True) -> Any:
+def load_model(
+    filepath: Any, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
     """A model from a `.keras` or legacy `.h5` file, told by content.
 
     `custom_objects`: classes and functions by the names that the file has for them. With `compile` it is compiled as
@@ -136,7 +138,9 @@ def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, 
     if isinstance(source, str) and not os.path.isfile(source):
         if source.startswith("hf://"):
             raise ValueError(f"{source}: nothing is downloaded: name a file")
-        raise ValueError(f"File not found: filepath={source}. Please ensure the file is an accessible `.keras` zip file.")
+        raise ValueError(
+            f"File not found: filepath={source}. Please ensure the file is an accessible `.keras` zip file."
+        )
     with custom_object_scope(custom_objects or {}), foreseen(str(where)):
         if _is_archive(source):
             return _load_archive(source, str(where), compile)
@@ -174,11 +178,14 @@ def _is_archive(source: Any) -> bool:
 
 
 def _load_archive(source: Any, where: str, compile: bool) -> Any:
-    with archive.reading(source, where) as found, hdf5.reading(found.weights, where, found.weights_size) as tree:
+    with (
+        archive.reading(source, where) as found,
+        hdf5.reading(found.weights, where, found.weights_size) as tree,
+    ):
         with loading(tree.size()):
             model = model_from(found.config, where)
             trained = found.config.get("compile_config")
-            if compile and isinstance(trained, dict):
+            if compile and isinstance(trained, dict) and trained.get("optimizer") is not None:
                 model.compile_from_config(trained)
         state.load_state(model, tree)
     return model
@@ -191,7 +198,9 @@ def model_from(config: Any, where: str, custom_objects: Any = None) -> Any:
     with sharing():
         model = deserialize_keras_object(config, custom_objects)
         if not isinstance(model, Model):
-            raise FormatError(f"{where}: expected the configuration of a model, found one of a {type(model).__name__}")
+            raise FormatError(
+                f"{where}: expected the configuration of a model, found one of a {type(model).__name__}"
+            )
         built = config.get("build_config")
         if not model.built and isinstance(built, dict):
             model.build_from_config(built)
@@ -200,14 +209,15 @@ def model_from(config: Any, where: str, custom_objects: Any = None) -> Any:
 
 def _load_legacy(source: Any, where: str, compile: bool) -> Any:
     size = os.path.getsize(source) if isinstance(source, str) else _size(source)
-    with hdf5.reading(source, where, size) as tree:
-        with loading(tree.size()):
-            model = model_from(legacy.model_config(tree), where)
-            if not model.built:
-                raise FormatError(f"{where}: expected a model with the shape of its input, found none: its weights are open")
-            legacy.read_weights(model, tree)
-            if compile:
-                legacy.read_training(model, tree, None)
+    with hdf5.reading(source, where, size) as tree, loading(tree.size()):
+        model = model_from(legacy.model_config(tree), where)
+        if not model.built:
+            raise FormatError(
+                f"{where}: expected a model with the shape of its input, found none: its weights are open"
+            )
+        legacy.read_weights(model, tree)
+        if compile:
+            legacy.read_training(model, tree, None)
     return model
 
 
@@ -218,7 +228,9 @@ def _size(file: Any) -> int:
     return end
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, **kwargs: Any) -> None:
+def load_weights(
+    model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, **kwargs: Any
+) -> None:
     """Takes a model's weights from a `.weights.h5` or `.keras` file, or from a legacy `.h5` file.
 
     Raises ValueError where weights do not fit; with `skip_mismatch` these are left as they are, with a warning.
@@ -231,13 +243,16 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
         raise FileNotFoundError(f"{path}: there is no such file")
     if not model.built:
         raise ValueError(
-            "You are loading weights into a model that has not yet been built. Call it on some data, or call `build()`, "
-            "before."
+            "You are loading weights into a model that has not yet been built. Call it on some data, or call "
+            "`build()`, before."
         )
     if by_name and not path.endswith(_OLD):
         raise ValueError(f"expected a legacy .h5 file for by_name=True, received {path!r}")
     if _is_archive(path):
-        with archive.reading(path, path) as found, hdf5.reading(found.weights, path, found.weights_size) as tree:
+        with (
+            archive.reading(path, path) as found,
+            hdf5.reading(found.weights, path, found.weights_size) as tree,
+        ):
             state.load_state(model, tree, skip_mismatch)
         return
     with hdf5.reading(path, path, os.path.getsize(path)) as tree:
@@ -259,9 +274,11 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
 
     config = json_text.parsed(json_string, "the model's JSON")
     with custom_object_scope(custom_objects or {}):
-        model = model_from(config if "module" in config else modern(config), "the model's JSON", custom_objects)
+        model = model_from(
+            config if "module" in config else modern(config), "the model's JSON", custom_objects
+        )
         trained = config.get("compile_config")
-        if isinstance(trained, dict):
+        if isinstance(trained, dict) and trained.get("optimizer") is not None:
             model.compile_from_config(trained)
     return model
 

@@ -60,15 +60,22 @@ class Writer:
     def call(self, call: LayerCall) -> dict[str, Any]:
         signature = inspect.signature(type(call.layer).call)
         args, kwargs = list(call.args), dict(call.kwargs)
-        names = [n for n in signature.parameters][1:]
+        names = list(signature.parameters)[1:]
         # Keras takes tensors alone by position
         for i in range(len(args) - 1, 0, -1):
-            if any(isinstance(v, Tensor) for v in leaves(args[i])) or i >= len(names):
+            if (
+                isinstance(call.layer, Operation)
+                or any(isinstance(v, Tensor) for v in leaves(args[i]))
+                or i >= len(names)
+            ):
                 break
             value = args.pop(i)
             if value is not None:
                 kwargs[names[i]] = value
-        return {"args": [self.value(a) for a in args], "kwargs": {k: self.value(v) for k, v in kwargs.items()}}
+        return {
+            "args": [self.value(a) for a in args],
+            "kwargs": {k: self.value(v) for k, v in kwargs.items()},
+        }
 
     def value(self, value: Any) -> Any:
         if isinstance(value, (list, tuple)):
@@ -76,7 +83,11 @@ class Writer:
         if isinstance(value, dict):
             return {k: self.value(v) for k, v in value.items()}
         if isinstance(value, Tensor) and value.ref in self.places:
-            config = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": list(self.places[value.ref])}
+            config = {
+                "shape": list(value.shape),
+                "dtype": value.dtype,
+                "keras_history": list(self.places[value.ref]),
+            }
             return {"class_name": "__keras_tensor__", "config": config}
         return serialize_keras_object(value)
 
@@ -105,8 +116,13 @@ def _is_functional(layer: Any) -> bool:
 def serialize_layer(layer: Layer) -> dict[str, Any]:
     """A layer's entry, with the shapes that it was built for."""
     if isinstance(layer, Operation):
-        options = {k: serialize_keras_object(v) for k, v in layer.get_config().items()}
-        return {"module": layer.module, "class_name": layer.class_name, "config": options, "registered_name": None}
+        options = {k: serialize_keras_object(v) for k, v in layer.get_config()["config"].items()}
+        return {
+            "module": layer.module,
+            "class_name": layer.class_name,
+            "config": options,
+            "registered_name": None,
+        }
     return serialize_keras_object(layer)
 
 
@@ -142,9 +158,15 @@ class Reader:
         self.nodes: dict[tuple[str, int], _Node] = {}
         self.nested: set[str] = set()
         data: dict[str, list[Any]] = {}
+        unknown: list[dict[str, Any]] = []
         for entry in entries:
-            name, nodes = self._layer(entry, custom_objects)
-            data[name] = nodes
+            try:
+                name, nodes = self._layer(entry, custom_objects)
+                data[name] = nodes
+            except UnknownObjectError as e:
+                unknown += e.rows
+        if unknown:
+            raise _unknown(unknown)
         self._count_from(data)
         for name, nodes in data.items():
             layer = self.layers[name]
@@ -164,14 +186,10 @@ class Reader:
             raise FormatError(f"expected a layer with a name and a list of calls, found {str(entry)[:80]}")
         if name in self.layers:
             raise FormatError(f"expected layers with names of their own, found {name!r} twice")
-        if is_operation(entry):
-            plain = {k: deserialize_keras_object(v) for k, v in config.items()}
-            layer: Any = Operation(entry["module"], str(entry.get("class_name")), plain)
-        else:
-            try:
-                layer = deserialize_keras_object(entry, custom_objects)
-            except UnknownObjectError as e:
-                raise UnknownObjectError(f"layer {name!r} ({entry.get('class_name')}): {e}", e.ops) from None
+        try:
+            layer = _made(entry, config, custom_objects)
+        except UnknownObjectError as e:
+            raise _unknown([{**r, "nodes": [*r["nodes"]] or [name]} for r in e.rows]) from None
         if not isinstance(layer, Layer):
             raise FormatError(f"expected a layer as {name!r}, found a {type(layer).__name__}")
         self.layers[name] = layer
@@ -229,9 +247,14 @@ class Reader:
         known = inspect.signature(type(layer).call).parameters
         loose = any(p.kind is p.VAR_KEYWORD for p in known.values())
         # which calls are training is said by the model's own call
-        kwargs = {k: v for k, v in kwargs.items() if k != "training" and (v is not None or (loose or k in known))}
+        kwargs = {
+            k: v for k, v in kwargs.items() if k != "training" and (v is not None or (loose or k in known))
+        }
         try:
-            made = layer(*args, **{k: v for k, v in kwargs.items() if v is not None or not isinstance(layer, Operation)})
+            made = layer(
+                *args,
+                **{k: v for k, v in kwargs.items() if v is not None or not isinstance(layer, Operation)},
+            )
         except NotImplementedError as e:
             raise FormatError(f"layer {layer.name!r}: {e}") from None
         self.results[node.key] = [t for t in leaves(made) if isinstance(t, Tensor)]
@@ -274,7 +297,9 @@ class Reader:
         name, number, i = place
         found = self.results.get((name, number))
         if found is None or not -len(found) <= i < len(found):
-            raise FormatError(f"expected the result {i} of call {number} of layer {name!r}, which is not there")
+            raise FormatError(
+                f"expected the result {i} of call {number} of layer {name!r}, which is not there"
+            )
         return found[i]
 
     def ends(self, value: Any) -> Any:
@@ -290,6 +315,33 @@ class Reader:
                 number -= 1 if name in self.nested and (name, number - 1) in self.results else 0
             return self._result((name, number, i))
         return [self.ends(v) for v in value]
+
+
+def _made(entry: dict[str, Any], config: dict[str, Any], custom_objects: Any) -> Any:
+    if not is_operation(entry):
+        return deserialize_keras_object(entry, custom_objects)
+    plain = {k: deserialize_keras_object(v) for k, v in config.items()}
+    return Operation(entry.get("module"), str(entry.get("class_name")), plain)
+
+
+def _unknown(rows: list[dict[str, Any]]) -> UnknownObjectError:
+    """One error for all layers of classes that are not known."""
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["op"], row["reason"])
+        found = merged.setdefault(key, {**row, "count": 0, "nodes": []})
+        found["count"] += row["count"]
+        found["nodes"] += row["nodes"]
+    if len(merged) == 1:
+        (row,) = merged.values()
+        text = f"layer {', '.join(map(repr, row['nodes'][:5]))} ({row['op']}): {row['reason']}"
+    else:
+        lines = [
+            f"  {r['op']} x {r['count']} ({', '.join(r['nodes'][:3])}): {r['reason']}"
+            for r in merged.values()
+        ]
+        text = "these layers cannot be made:\n" + "\n".join(lines)
+    return UnknownObjectError(text, list(dict.fromkeys(op for op, _ in merged)), list(merged.values()))
 
 
 def _place(value: Any) -> Place:
@@ -331,7 +383,9 @@ def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any
         inputs = inputs[0]
     if not isinstance(outputs, dict) and isinstance(outputs, list) and _single(config["output_layers"]):
         outputs = outputs[0]
-    model = (Functional if cls is Model else cls)(inputs=inputs, outputs=outputs, **{k: v for k, v in rest.items() if k in ("name", "trainable")})
+    model = (Functional if cls is Model else cls)(
+        inputs=inputs, outputs=outputs, **{k: v for k, v in rest.items() if k in ("name", "trainable")}
+    )
     order = {id(layer): i for i, layer in enumerate(reader.layers.values())}
     graph = model._graph
     # the file's order, by which weights are found

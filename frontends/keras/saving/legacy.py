@@ -110,7 +110,9 @@ def read_training(model: Any, tree: Tree, custom_objects: Any) -> None:
     config = modern(json_text.parsed(text, f"{tree.where}: training_config"))
     optimizer = config.get("optimizer_config")
     if not isinstance(optimizer, dict):
-        raise FormatError(f"{tree.where}: expected the configuration of an optimizer, found {str(optimizer)[:80]}")
+        raise FormatError(
+            f"{tree.where}: expected the configuration of an optimizer, found {str(optimizer)[:80]}"
+        )
     from .. import optimizers
 
     model.compile(
@@ -154,7 +156,7 @@ def write_model(model: Any, target: Any, include_optimizer: bool = True) -> None
     with hdf5.writing(target) as root:
         root.attrs["keras_version"] = KERAS_VERSION
         root.attrs["backend"] = "tensorflow"
-        root.attrs["model_config"] = json.dumps(_old(config, True))
+        root.attrs["model_config"] = json.dumps(_old(config))
         if model.optimizer is not None and include_optimizer and model.compiled:
             root.attrs["training_config"] = json.dumps(_training_config(model))
         write_weights(model, root.create_group("model_weights"))
@@ -187,21 +189,15 @@ def _write(group: Any, variables: list[tuple[str, Variable]]) -> None:
         group.create_dataset(name, data=np.asarray(v.numpy()))
 
 
-def _old(value: Any, layers: bool) -> Any:
-    """A configuration with layers in the old form, which names no modules."""
-    if isinstance(value, list):
-        return [_old(v, layers) for v in value]
-    if isinstance(value, tuple):
-        return [_old(v, layers) for v in value]
-    if not isinstance(value, dict):
-        return value
-    out = {k: _old(v, layers) for k, v in value.items()}
-    if layers and "inbound_nodes" in out or str(out.get("module", "")).startswith(("keras.layers", "keras.src.")):
-        for k in ("module", "build_config", "compile_config"):
-            out.pop(k, None)
-        registered = out.pop("registered_name", None)
-        if registered and "config" in out:
-            out["class_name"] = registered
+def _old(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a model or layer in the old form: no modules, but in what a layer's own configuration holds."""
+    out = {k: v for k, v in entry.items() if k not in ("module", "build_config", "compile_config")}
+    registered = out.pop("registered_name", None)
+    if registered:
+        out["class_name"] = registered
+    config = out["config"]
+    if isinstance(config, dict) and isinstance(config.get("layers"), list):
+        out["config"] = {**config, "layers": [_old(e) for e in config["layers"]]}
     return out
 
 

@@ -7,7 +7,14 @@ from typing import Any
 #: arguments of layers that mean nothing here, by class; None: of all
 _DROPPED: dict[str | None, tuple[str, ...]] = {
     None: ("batch_input_shape_", "dynamic"),
-    "BatchNormalization": ("fused", "virtual_batch_size", "adjustment", "renorm", "renorm_clipping", "renorm_momentum"),
+    "BatchNormalization": (
+        "fused",
+        "virtual_batch_size",
+        "adjustment",
+        "renorm",
+        "renorm_clipping",
+        "renorm_momentum",
+    ),
     "LSTM": ("implementation", "time_major"),
     "GRU": ("implementation", "time_major"),
     "SimpleRNN": ("implementation", "time_major"),

@@ -42,7 +42,9 @@ def model_layers(model: Any) -> list[Any]:
     graph = getattr(model, "_graph", None)
     if stack is not None:
         return [layer for layer in stack if not _is_input(layer)]
-    return [layer for layer in (graph.layers if graph is not None else ()) if not isinstance(layer, Operation)]
+    return [
+        layer for layer in (graph.layers if graph is not None else ()) if not isinstance(layer, Operation)
+    ]
 
 
 def _is_input(layer: Any) -> bool:
@@ -55,10 +57,20 @@ def children(thing: Any) -> Iterator[tuple[str, Any]]:
     """What belongs to an object, by the name that stands in paths; lists and dictionaries as they are."""
     if hasattr(thing, "_graph") and (getattr(thing, "_graph", None) is not None or hasattr(thing, "_stack")):
         yield "layers", model_layers(thing)
-    own = vars(thing)
-    names = [n for n in own if n not in _SKIPPED and not n.startswith("__")]
-    for name in sorted(names, key=lambda n: f"~{n}" if n.startswith("_") else n):
+    own = {
+        _public(thing, n): v for n, v in vars(thing).items() if n not in _SKIPPED and not n.startswith("__")
+    }
+    for name in sorted(own, key=lambda n: f"~{n}" if n.startswith("_") else n):
         yield name, own[name]
+
+
+def _public(thing: Any, name: str) -> str:
+    """The property that gives an attribute which is not public: paths have its name."""
+    shown = name.removeprefix("_")
+    found = getattr(type(thing), shown, None)
+    if shown != name and isinstance(found, property) and getattr(thing, shown, None) is vars(thing)[name]:
+        return shown
+    return name
 
 
 def _paths(thing: Any) -> Iterator[tuple[str, Any]]:
@@ -165,10 +177,8 @@ def load_state(thing: Any, root: Tree, skip_mismatch: bool = False) -> None:
             failed.append((owner, e))
     if failed:
         owner, error = failed[0]
-        text = (
-            f"{len(failed)} objects could not be loaded: {', '.join(str(getattr(o, 'name', o)) for o, _ in failed[:20])}. "
-            f"The first: {error}"
-        )
+        names = ", ".join(str(getattr(o, "name", o)) for o, _ in failed[:20])
+        text = f"{len(failed)} objects could not be loaded: {names}. The first: {error}"
         if not skip_mismatch:
             raise ValueError(text)
         warnings.warn(text, stacklevel=3)

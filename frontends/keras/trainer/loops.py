@@ -92,13 +92,13 @@ class Loops:
             step = self._step("train", batch)
             logs = step.structured(step(batch))
             means = means or Means([k for k in logs if k == "loss" or k.endswith("_loss")])
-            shown = means.add(logs, _size(batch))
+            shown = _sorted(means.add(logs, _size(batch)))
             calls.on_train_batch_end(number, shown)
             if self.stop_training:
                 break
         if means is None:
             raise ValueError("Unexpected result of `train_function`: there was no batch to train on.")
-        return means.logs
+        return _sorted(means.logs)
 
     def _validate(self: Any, given: Any, batch_size: int | None, steps: int | None) -> dict[str, float]:
         if isinstance(given, (tuple, list)):
@@ -108,7 +108,7 @@ class Loops:
         found = self.evaluate(
             x, y, batch_size, verbose=0, sample_weight=w, steps=steps, return_dict=True, _inner=True
         )
-        return {f"val_{k}": v for k, v in found.items()}
+        return {f"val_{k}": v for k, v in _sorted(found).items()}
 
     def evaluate(
         self: Any,
@@ -142,7 +142,7 @@ class Loops:
             raise ValueError("expected data to evaluate on, received none")
         calls.on_test_end(means.logs)
         if return_dict:
-            return means.logs
+            return _sorted(means.logs)
         values = list(means.logs.values())
         return values[0] if len(values) == 1 else values
 
@@ -174,6 +174,11 @@ class Loops:
         if not found:
             raise ValueError("expected data to predict on, received none")
         return packed(structure, [np.concatenate(parts) for parts in zip(*found, strict=True)])
+
+
+def _sorted(logs: dict[str, float]) -> dict[str, float]:
+    """By name, as Keras hands them to callbacks."""
+    return dict(sorted(logs.items()))
 
 
 def _size(batch: Any) -> int:

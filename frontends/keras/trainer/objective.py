@@ -189,7 +189,7 @@ def metric_of(metric: Any, target: Any, value: Any) -> Any:
         )
     made = metrics_module.get(metric)
     if isinstance(made, metrics_module.Metric):
-        if isinstance(name, str) and name.lower() in ("accuracy", "acc"):
+        if isinstance(name, str) and name.islower():
             made.name = name
         return made
     return metrics_module.MeanMetricWrapper(made, name=name or None)

@@ -1,16 +1,11 @@
-"""Arguments that many layers share: sizes of windows, paddings, data formats, and what of them goes into a
-configuration."""
+"""Sizes of windows, paddings and data formats, as arguments of layers, and what they make of a shape."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from .. import activations
-from ..objects import serialize_keras_object
-
 Shape = Any
-_OBJECTS = ("_initializer", "_regularizer", "_constraint")
 
 
 def sizes(value: Any, n: int, name: str, allow_zero: bool = False) -> tuple[int, ...]:
@@ -79,18 +74,6 @@ def check_axes(axis: int | Sequence[int], input_shape: Shape) -> None:
             raise ValueError(
                 f"Axis {a} is out of bounds for input shape {input_shape}. Received: axis={axis}"
             )
-
-
-def described(thing: Any, *names: str) -> dict[str, Any]:
-    """These attributes as a configuration has them."""
-    out: dict[str, Any] = {}
-    for name in names:
-        value = getattr(thing, name)
-        if name == "activation":
-            out[name] = activations.serialize(value)
-        else:
-            out[name] = serialize_keras_object(value) if name.endswith(_OBJECTS) else value
-    return out
 
 
 def window_size(size: int | None, kernel: int, stride: int, dilation: int, padding: str) -> int | None:

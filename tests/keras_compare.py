@@ -1,0 +1,71 @@
+"""A layer of this package beside Keras' with the same weights: results, states, and gradients by inputs and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from netwright.frontends.eager import ops
+from netwright.frontends.eager.function import function
+from netwright.frontends.eager.tape import GradientTape
+
+
+def flat(value: Any) -> list[Any]:
+    """Results in a list, also nested ones."""
+    if isinstance(value, (list, tuple)):
+        return [v for item in value for v in flat(item)]
+    return [value]
+
+
+def share_weights(ours: Any, theirs: Any, seed: int = 0, scale: float = 0.5) -> None:
+    """Gives both layers, which are built, the same weights; checks that they have them under the same names."""
+    rng = np.random.default_rng(seed)
+    values = [rng.normal(size=w.shape).astype(np.float32) * scale for w in theirs.weights]
+    theirs.set_weights(values)
+    ours.set_weights(values)
+    assert [w.path.partition("/")[2] for w in ours.weights] == [
+        w.path.partition("/")[2] for w in theirs.weights
+    ]
+
+
+def of_keras(tf: ModuleType, layer: Any, call: Callable[..., Any], arrays: Sequence[Any]) -> list[Any]:
+    """Results, and the gradients of the sum of their squares by inputs and weights."""
+    x = [tf.constant(a) for a in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        made = flat(call(layer, x))
+        loss = tf.add_n([tf.reduce_sum(y * y) for y in made])
+    weights = [v.value for v in layer.trainable_weights]
+    found = tape.gradient(loss, [*x, *weights], unconnected_gradients="zero")
+    return [np.asarray(v) for v in [*made, *map(tf.convert_to_tensor, found)]]
+
+
+def of_ours(layer: Any, call: Callable[..., Any], arrays: Sequence[Any]) -> list[Any]:
+    """The same, in one compiled function."""
+
+    @function
+    def run(*x: Any) -> Any:
+        with GradientTape() as tape:
+            tape.watch(list(x))
+            made = flat(call(layer, list(x)))
+            loss = sum((ops.sum(y * y) for y in made[1:]), ops.sum(made[0] * made[0]))
+        found = tape.gradient(loss, [*x, *layer.trainable_weights], unconnected_gradients="zero")
+        return [*made, *found]
+
+    return [t.numpy() for t in run(*arrays)]
+
+
+def compare(
+    tf: ModuleType, ours: Any, theirs: Any, call: Callable[[Any, Any], Any], arrays: Sequence[Any]
+) -> None:
+    """Builds both layers by a call, and compares all of it to 1e-5."""
+    call(theirs, [tf.constant(a) for a in arrays])
+    call(ours, list(arrays))
+    share_weights(ours, theirs)
+    pairs = zip(of_ours(ours, call, arrays), of_keras(tf, theirs, call, arrays), strict=True)
+    for i, (have, want) in enumerate(pairs):
+        assert have.shape == want.shape
+        limit = 1e-5 * max(1.0, float(np.abs(want).max(initial=0)))
+        np.testing.assert_allclose(have, want, rtol=1e-5, atol=limit, err_msg=f"value {i}")
