@@ -64,8 +64,11 @@ def compare(
     call(theirs, [tf.constant(a) for a in arrays])
     call(ours, list(arrays))
     share_weights(ours, theirs)
-    pairs = zip(of_ours(ours, call, arrays), of_keras(tf, theirs, call, arrays), strict=True)
-    for i, (have, want) in enumerate(pairs):
-        assert have.shape == want.shape
-        limit = 1e-5 * max(1.0, float(np.abs(want).max(initial=0)))
-        np.testing.assert_allclose(have, want, rtol=1e-5, atol=limit, err_msg=f"value {i}")
+    have, want = of_ours(ours, call, arrays), of_keras(tf, theirs, call, arrays)
+    count = len(want) - len(arrays) - len(theirs.trainable_weights)
+    # gradients are as exact as the largest of them: some are sums that should cancel out
+    largest = max((float(np.abs(w).max(initial=0)) for w in want[count:]), default=0)
+    for i, (h, w) in enumerate(zip(have, want, strict=True)):
+        assert h.shape == w.shape
+        scale = max(1.0, float(np.abs(w).max(initial=0)) if i < count else largest)
+        np.testing.assert_allclose(h, w, rtol=1e-5, atol=1e-5 * scale, err_msg=f"value {i}")

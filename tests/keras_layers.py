@@ -130,6 +130,19 @@ def merges() -> list[Case]:
     ]
 
 
+def products() -> list[Case]:
+    return [
+        Case("Dense", ROW, {"units": 4, "activation": "tanh", "activity_regularizer": "l2"}),
+        Case("Dense", STEPS, {"units": 4, "use_bias": False}),
+        Case("EinsumDense", STEPS, {"equation": "abc,cd->abd", "output_shape": (9, 6), "bias_axes": "d"}),
+        Case("EinsumDense", STEPS, {"equation": "...x,xy->...y", "output_shape": 6, "activation": "relu"}),
+        Case("EinsumDense", STEPS, {"equation": "ab...,bc->ac...", "output_shape": 6, "bias_axes": "c"}),
+        Case(
+            "EinsumDense", STEPS, {"equation": "abc,cde->abde", "output_shape": (9, 2, 3), "bias_axes": "bd"}
+        ),
+    ]
+
+
 def activations() -> list[Case]:
     return [
         Case("Activation", ROW, {"activation": "gelu"}),
@@ -172,4 +185,4 @@ def normalizations() -> list[Case]:
     ]
 
 
-CASES = [*convolutions(), *pools(), *shapes(), *merges(), *activations(), *normalizations()]
+CASES = [*products(), *convolutions(), *pools(), *shapes(), *merges(), *activations(), *normalizations()]

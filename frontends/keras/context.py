@@ -39,3 +39,14 @@ def calling(training: bool | None) -> Iterator[CallContext]:
     finally:
         context.training = kept
         _local.context = outer
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Inside of it no call runs: what is built meanwhile does not depend on the call that it is built in."""
+    kept = current()
+    _local.context = None
+    try:
+        yield
+    finally:
+        _local.context = kept

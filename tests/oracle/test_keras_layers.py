@@ -94,7 +94,7 @@ def test_shape_and_configuration(keras: ModuleType, case: Case) -> None:
 
 def plain(config: Any) -> Any:
     """A configuration as JSON has it, without what differs: names and the form of data types."""
-    kept = {k: v for k, v in config.items() if k not in ("name", "dtype")}
+    kept = {k: v for k, v in config.items() if k not in ("name", "dtype", "quantization_config")}
     return json.loads(json.dumps(kept))
 
 
@@ -116,5 +116,5 @@ def test_names(keras: ModuleType) -> None:
     """What Keras has is here, or refused by name."""
     for name in dir(keras.layers):
         if not name.startswith("_") and name not in dir(layers):
-            with pytest.raises(AttributeError, match=name):
+            with pytest.raises(AttributeError, match=f"no keras.layers.{name}: this layer is not built"):
                 getattr(layers, name)

@@ -21,6 +21,7 @@ _FAMILIES = {
     "dense": "Dense",
     "dropout": "ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D "
     "SpatialDropout2D SpatialDropout3D",
+    "einsum_dense": "EinsumDense",
     "embedding": "Embedding",
     "grouped_query_attention": "GroupQueryAttention GroupedQueryAttention",
     "gru": "GRU GRUCell",
@@ -63,7 +64,8 @@ _REFUSED = {
     "RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale",
     "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
     "RandomSaturation", "RandomSharpness", "RandomShear",
-    "ReversibleEmbedding", "STFTSpectrogram", "Solarization", "TFSMLayer", "TorchModuleWrapper",
+    "ReversibleEmbedding", "STFTSpectrogram", "Solarization", "IntegerLookup", "StringLookup", "TextVectorization",
+    "TFSMLayer", "TorchModuleWrapper",
 }  # fmt: skip
 
 __all__ = list(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -14,6 +14,9 @@ class Bidirectional(Layer):
     """Runs a recurrent layer and a copy of it (or `backward_layer`) that goes backwards, and merges their outputs by
     `merge_mode`; None gives both. The outputs of both are in the order of time."""
 
+    forward_layer: Any
+    backward_layer: Any
+
     def __init__(
         self,
         layer: Any,
@@ -22,6 +25,7 @@ class Bidirectional(Layer):
         backward_layer: Any = None,
         **kwargs: Any,
     ) -> None:
+        inner: Any = layer
         if not isinstance(layer, Layer):
             raise ValueError(
                 f"Please initialize `Bidirectional` layer with a `keras.layers.Layer` instance. Received: {layer}"
@@ -40,11 +44,11 @@ class Bidirectional(Layer):
                 "Bidirectional has no argument `weights` here: call set_weights() when it is built"
             )
         super().__init__(**kwargs)
-        name = layer.name
-        self.forward_layer = _copied(layer, name=f"forward_{name.removeprefix('forward_')}")
+        name = inner.name
+        self.forward_layer = _copied(inner, name=f"forward_{name.removeprefix('forward_')}")
         if backward_layer is None:
             backward_layer = _copied(
-                layer, name=f"backward_{name.removeprefix('backward_')}", go_backwards=True
+                inner, name=f"backward_{name.removeprefix('backward_')}", go_backwards=True
             )
         self.backward_layer = backward_layer
         self._check_both()
@@ -52,10 +56,10 @@ class Bidirectional(Layer):
             if hasattr(one, "zero_output_for_mask"):
                 one.zero_output_for_mask = one.return_sequences
         self.merge_mode = merge_mode
-        self.stateful, self.return_sequences = layer.stateful, layer.return_sequences
-        self.return_state = layer.return_state
+        self.stateful, self.return_sequences = inner.stateful, inner.return_sequences
+        self.return_state = inner.return_state
         self.supports_masking = True
-        self.input_spec = layer.input_spec
+        self.input_spec = inner.input_spec
 
     def _check_both(self) -> None:
         if self.forward_layer.go_backwards == self.backward_layer.go_backwards:

@@ -16,6 +16,10 @@ class Embedding(Layer):
     """Rows of a table [input_dim, output_dim]: integers [...] to [..., output_dim]. With `mask_zero` the number 0
     stands for a step that is not there. A number outside of the table is an error when it is computed."""
 
+    embeddings_initializer: Any
+    embeddings_regularizer: Any
+    embeddings_constraint: Any
+
     def __init__(
         self,
         input_dim: int,
@@ -80,5 +84,5 @@ class Embedding(Layer):
 
     def get_config(self) -> dict[str, Any]:
         functions = ("embeddings_initializer", "embeddings_regularizer", "embeddings_constraint")
-        config = config_of(self, ("input_dim", "output_dim", *functions, "mask_zero"))
+        config = config_of(self, ("input_dim", "output_dim", *functions, "activity_regularizer", "mask_zero"))
         return {**super().get_config(), **config}

@@ -96,6 +96,8 @@ class GRU(CellRNN):
     """Gated recurrent units (Cho et al., 2014) over steps: x [B, T, I] to [B, units], or [B, T, units] with
     `return_sequences`; with `return_state` also the last state."""
 
+    cell: GRUCell
+
     def __init__(
         self,
         units: int,

@@ -12,7 +12,7 @@ from typing import Any
 
 from ....compiler.ir.dims import Dim, Sym
 from ....compiler.ir.types import TensorType
-from ...eager.nodes import Placeholder, Trace, tracing
+from ...eager.nodes import Placeholder, Trace, ordered, tracing
 from ...eager.structure import leaves, rebuilt
 from ...eager.tensor import Tensor, as_dtype
 
@@ -38,6 +38,12 @@ class LayerCall:
 def is_input(t: Tensor) -> bool:
     """Whether a tensor stands in a model that is being put together."""
     return t.node.symbolic and t.node.trace is None and t.node.values is None
+
+
+def is_trial(t: Tensor) -> bool:
+    """Whether a tensor stands in a model that is being put together, where shapes alone count."""
+    found = ordered([t.node])
+    return any(isinstance(n, Placeholder) and is_input(Tensor(n)) for n in found)
 
 
 def symbolic(shape: tuple[int | None, ...], dtype: Any, name: str, source: Any = None) -> Tensor:

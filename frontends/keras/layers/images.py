@@ -13,6 +13,7 @@ from ...eager.ops.making import zeros_like
 from ...eager.tensor import Tensor, convert, op
 from .. import random
 from ..seeds import SeedGenerator
+from .history import is_trial
 from .layer import Layer
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
@@ -66,10 +67,10 @@ class ImageLayer(Layer):
 
     def resized_shape(self, shape: Any, height: int, width: int) -> tuple[Any, ...]:
         """The shape of an image or images with other sizes."""
-        lead, (first, _, last) = tuple(shape[:-3]), shape[-3:]
+        lead = tuple(shape[:-3])
         if self.data_format == "channels_first":
-            return (*lead, first, height, width)
-        return (*lead, height, width, last)
+            return (*lead, shape[-3], height, width)
+        return (*lead, height, width, shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": self.data_format}
@@ -80,6 +81,9 @@ class RandomImageLayer(ImageLayer):
 
     A subclass has `draw(images)`, the random parameters of a transformation, and `apply(images, parameters)`.
     """
+
+    #: whether results have the images' height and width
+    keeps_size = True
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -98,11 +102,13 @@ class RandomImageLayer(ImageLayer):
         return self.changed(images) if training else images
 
     def transform(self, images: Tensor) -> Tensor:
+        if None in images.shape[1:3] and self.keeps_size and is_trial(images):
+            return images
         return self.apply(images, self.draw(images))
 
     def uniform(self, images: Tensor, low: float, high: float, rank: int = 1) -> Tensor:
         """A number from low to below high for each image: [B], [B, 1], …"""
-        shape = (images.type.shape[0], *(1,) * (rank - 1))
+        shape: Any = (images.type.shape[0], *(1,) * (rank - 1))
         return random.uniform(shape, low, high, seed=self.generator)
 
     def get_config(self) -> dict[str, Any]:
@@ -146,6 +152,14 @@ def warped(
     )  # fmt: skip
 
 
+def sizes_of(images: Tensor) -> tuple[int, int]:
+    """Height and width of images [B, H, W, C]. Raises ValueError where they are not known."""
+    height, width = images.shape[1:3]
+    if height is None or width is None:
+        raise ValueError(f"expected images of a known height and width, received {images.shape}")
+    return height, width
+
+
 def rows_of(*columns: Any) -> Tensor:
     """Columns [B] as transforms [B, 8]: six of them, or numbers, and zeros."""
     like = next(c for c in columns if isinstance(c, Tensor))
@@ -179,4 +193,5 @@ def bounds_of(
     if len(numbers) == 2:
         first, second = sorted(numbers)
         return float(first), float(second)
-    return -abs(float(numbers[0])), abs(float(numbers[0]))
+    most = abs(float(next(iter(numbers))))
+    return -most, most

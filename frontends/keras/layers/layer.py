@@ -15,7 +15,7 @@ from ...eager.structure import leaves, rebuilt
 from ...eager.tensor import Tensor, convert
 from ...eager.variable import Variable
 from .. import naming, regularizers
-from ..context import calling, current
+from ..context import apart, calling, current
 from .history import LayerCall, is_input, symbolic_call
 from .holder import Holder, dtype_name
 from .spec import InputSpec, check_inputs
@@ -31,8 +31,10 @@ class Layer(Holder):
 
     _given: dict[str, Any]
     _calls: list[LayerCall]
+    _losses: list[Tensor]
     _build_shapes: Any
     supports_masking: bool
+    input_spec: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         layer = super().__new__(cls)
@@ -139,9 +141,11 @@ class Layer(Holder):
         if self.built:
             return
         shapes = build_shapes(self, args, kwargs)
-        with nodes.tracing(None):
+        with nodes.tracing(None), apart():
             self.build(*shapes)
         self.built = True
+        for layer in self._flatten_layers():
+            layer._losses.clear()
 
     def _pass_mask(self, bound: inspect.BoundArguments, signature: inspect.Signature) -> None:
         """Masks that the inputs carry, where `call` takes them and none is given."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ....compiler.ir.dims import product
-from ...eager.ops.arrays import reshape, reshape_to
+from ...eager.ops.arrays import reshape_to
 from ...eager.ops.products import matmul
+from ...eager.tensor import convert
 from .. import activations
 from .arguments import take_functions
 from .layer import Layer
@@ -15,6 +16,13 @@ from .layer import Layer
 
 class Projection(Layer):
     """x [..., *in] · kernel [*in, *out] + bias [*out], over the last `bound` axes of x: [..., *out]."""
+
+    kernel_initializer: Any
+    kernel_regularizer: Any
+    kernel_constraint: Any
+    bias_initializer: Any
+    bias_regularizer: Any
+    bias_constraint: Any
 
     def __init__(
         self,
@@ -57,9 +65,9 @@ class Projection(Layer):
     def call(self, inputs: Any) -> Any:
         lead, last = inputs.type.shape[: -self.bound], inputs.type.shape[-self.bound :]
         rows, columns = product(last), product(self.sizes)
-        y = matmul(reshape_to(inputs, (*lead, rows)), reshape(self.kernel, (rows, columns)))
+        y = matmul(reshape_to(inputs, (*lead, rows)), reshape_to(convert(self.kernel), (rows, columns)))
         if self.bias is not None:
-            y = y + reshape(self.bias, (columns,))
+            y = y + reshape_to(convert(self.bias), (columns,))
         y = reshape_to(y, (*lead, *self.sizes))
         return y if self.activation is None else self.activation(y)
 

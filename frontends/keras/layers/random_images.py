@@ -49,6 +49,8 @@ class RandomCrop(RandomImageLayer):
     """Cuts a part of height and width out of all images while training, at a place by chance. Images that are too small
     are cut to the proportions and resized."""
 
+    keeps_size = False
+
     def __init__(
         self,
         height: int,

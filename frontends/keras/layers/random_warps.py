@@ -7,7 +7,7 @@ from typing import Any
 
 from ...eager.ops.elementwise import cos, sin
 from ...eager.tensor import Tensor
-from .images import WarpLayer, bounds_of, rows_of
+from .images import WarpLayer, bounds_of, rows_of, sizes_of
 
 
 class RandomRotation(WarpLayer):
@@ -36,7 +36,7 @@ class RandomRotation(WarpLayer):
         return self.uniform(images, self.factor[0] * 360.0, self.factor[1] * 360.0)
 
     def matrices(self, images: Tensor, parameters: Tensor) -> Tensor:
-        height, width = images.type.shape[1:3]
+        height, width = sizes_of(images)
         x, y = (0.5 * (width - 1), 0.5 * (height - 1))
         angle = parameters * (math.pi / 180.0)
         c, s = cos(angle), sin(angle)
@@ -82,7 +82,7 @@ class RandomZoom(WarpLayer):
         return rows, self.uniform(images, 1.0 + self._columns[0], 1.0 + self._columns[1])
 
     def matrices(self, images: Tensor, parameters: tuple[Tensor, Tensor]) -> Tensor:
-        height, width = images.type.shape[1:3]
+        height, width = sizes_of(images)
         rows, columns = parameters
         return rows_of(
             columns, 0, (1.0 - columns) * ((width - 1) / 2.0), 0, rows, (1.0 - rows) * ((height - 1) / 2.0)
@@ -124,7 +124,7 @@ class RandomTranslation(WarpLayer):
 
     def draw(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """How many pixels [B] down and to the right."""
-        height, width = images.type.shape[1:3]
+        height, width = sizes_of(images)
         return self.uniform(images, *self._rows) * height, self.uniform(images, *self._columns) * width
 
     def matrices(self, images: Tensor, parameters: tuple[Tensor, Tensor]) -> Tensor:

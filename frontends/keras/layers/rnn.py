@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ...eager import nodes
-from ...eager.nodes import Placeholder
 from ...eager.ops.arrays import broadcast_dims, cast, expand_dims, flip, reshape_to, stack
 from ...eager.ops.elementwise import where
 from ...eager.ops.making import zeros_like
@@ -14,7 +12,7 @@ from ...eager.structure import leaves, packed, rebuilt
 from ...eager.tensor import Tensor, as_dtype, convert
 from ...eager.variable import Variable
 from .. import naming
-from .history import is_input
+from .history import is_trial
 from .layer import Layer
 from .recurrent_cell import RecurrentCell, zero_state
 from .stacked_rnn_cells import StackedRNNCells
@@ -252,9 +250,3 @@ def forget_dropout(cell: Any) -> None:
     if isinstance(cell, StackedRNNCells):
         for c in cell.cells:
             forget_dropout(c)
-
-
-def is_trial(t: Tensor) -> bool:
-    """Whether a tensor stands in a model that is being put together, where shapes alone count."""
-    found = nodes.ordered([t.node])
-    return any(isinstance(n, Placeholder) and is_input(Tensor(n)) for n in found)

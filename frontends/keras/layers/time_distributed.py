@@ -7,8 +7,8 @@ from typing import Any
 from ...eager.ops.arrays import cast, reshape_to, stack
 from ...eager.structure import rebuilt
 from ...eager.tensor import Tensor
+from .history import is_trial
 from .layer import Layer
-from .rnn import is_trial
 from .wrapper import Wrapper
 
 
