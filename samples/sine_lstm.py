@@ -12,8 +12,8 @@ def windows(values):
     return np.ascontiguousarray(x), values[WINDOW:, None]
 
 
-def main(steps: int = 11_000) -> float:
-    keras.utils.set_random_seed(4)
+def main(steps: int = 11_000, seed: int = 4) -> float:
+    keras.utils.set_random_seed(seed)
     border = (TRAIN + WINDOW) * GAP
     end = border + (TEST + WINDOW) * GAP
     x, y = windows(np.sin(np.linspace(0, border, TRAIN + WINDOW, dtype=np.float32)))
@@ -27,7 +27,7 @@ def main(steps: int = 11_000) -> float:
         ]
     )
     model.compile(optimizer=keras.optimizers.Adagrad(0.1), loss="mse")
-    rng = np.random.default_rng(4)
+    rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(len(x)) for _ in range(-(-steps * 32 // len(x)))])
     for i in range(steps):
         rows = order[32 * i : 32 * i + 32]

@@ -109,6 +109,14 @@ def model_seeds(*parts: str) -> Callable[[], list[bytes]]:
     return lambda: [(DATA / "savedmodels" / n).joinpath(*parts).read_bytes() for n in names]
 
 
+def keras_seeds() -> list[bytes]:
+    return [(DATA / "keras" / f"{name}.keras").read_bytes() for name in ("chain", "functional")]
+
+
+def hdf5_seeds() -> list[bytes]:
+    return [(DATA / "keras" / "chain.h5").read_bytes()]
+
+
 def ir_seeds() -> list[bytes]:
     from netwright.compiler.driver import resolve_target, run_passes
     from netwright.compiler.ir.parser import parse_module
@@ -171,6 +179,19 @@ def try_model(path: Path) -> None:
     compile_quietly(folder, folder / "m.so")
 
 
+def try_keras(path: Path) -> None:
+    """Read with all there is of training, and compiled."""
+    import warnings
+
+    from netwright import keras
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a state of the optimizer that does not fit
+        keras.models.load_model(path)
+    info(path)
+    compile_quietly(path, path.with_suffix(".so"))
+
+
 def try_library(path: Path) -> None:
     """Whatever a manifest says, reading it runs nothing; libraries that are cut off are not loaded."""
     from netwright.runtime import load
@@ -196,6 +217,8 @@ FORMATS = {
         "bytes", "module/variables/variables.data-00000-of-00001",
         model_seeds("variables", "variables.data-00000-of-00001"), try_model,
     ),
+    "keras": Format("keras", "m.keras", keras_seeds, try_keras),
+    "hdf5": Format("hdf5", "m.h5", hdf5_seeds, try_keras),
     "ir": Format("text", "m.mlir", ir_seeds, try_ir),
     "library": Format("library", "m.so", library_seeds, try_library),
 }  # fmt: skip
@@ -208,7 +231,7 @@ def main(name: str, count: int, folder: Path) -> None:
     from netwright.runtime.errors import Error
 
     from .checkpoint_files import index_mutants
-    from .mutate import manifest_mutants, mutants
+    from .mutate import hdf5_mutants, keras_mutants, manifest_mutants, mutants
 
     assert llvmlite.binding.get_default_triple()
     chosen = FORMATS[name]
@@ -225,7 +248,9 @@ def main(name: str, count: int, folder: Path) -> None:
         mapped = int(f.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, mapped + MEMORY))
     extra = [p.read_bytes() for p in sorted(folder.glob("extra*"))]
-    make = {"index": index_mutants, "library": manifest_mutants}.get(chosen.kind, mutants)
+    make = {
+        "index": index_mutants, "library": manifest_mutants, "keras": keras_mutants, "hdf5": hdf5_mutants,
+    }.get(chosen.kind, mutants)  # fmt: skip
     kind = [chosen.kind] if make is mutants else []
     for i, data in enumerate(itertools.chain(extra, make(seeds, count, 7, *kind))):
         print(json.dumps({"begin": i}), flush=True)

@@ -7,8 +7,10 @@ all lengths right, so that what reads them gets further than the first wrong len
 
 from __future__ import annotations
 
+import io
 import json
 import random
+import zipfile
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -43,6 +45,47 @@ def manifest_mutants(seeds: Sequence[bytes], count: int, seed: int) -> Iterator[
             yield data[:start] + text.ljust(size) + data[start + size :]
         else:
             yield _mutant([data], rng, _PLAIN)
+
+
+def keras_mutants(seeds: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
+    """Damaged `.keras` files: the configuration, which is JSON, the weights, or bytes anywhere."""
+    for i in range(count):
+        rng = random.Random(f"keras/{seed}/{i}")
+        data = rng.choice(seeds)
+        if i % 4 == 3:
+            yield _mutant([data], rng, _PLAIN)
+            continue
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = {n: archive.read(n) for n in archive.namelist()}
+        if i % 4 == 2:
+            parts["model.weights.h5"] = _mutant([parts["model.weights.h5"]], rng, _PLAIN)
+        else:
+            config = json.loads(parts["config.json"])
+            for _ in range(rng.choice((1, 1, 2, 3))):
+                config = _json(rng, config)
+            parts["config.json"] = json.dumps(config).encode()
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w") as archive:
+            for name, part in parts.items():
+                archive.writestr(name, part)
+        yield target.getvalue()
+
+
+def hdf5_mutants(seeds: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
+    """Damaged legacy files: an attribute that is JSON, or bytes anywhere."""
+    import h5py
+
+    for i in range(count):
+        rng = random.Random(f"hdf5/{seed}/{i}")
+        data = rng.choice(seeds)
+        if i % 2:
+            yield _mutant([data], rng, _PLAIN)
+            continue
+        target = io.BytesIO(data)
+        with h5py.File(target, "a") as file:
+            name = rng.choice(("model_config", "model_config", "training_config"))
+            file.attrs[name] = json.dumps(_json(rng, json.loads(file.attrs[name])))
+        yield target.getvalue()
 
 
 def _json(rng: random.Random, value: Any) -> Any:

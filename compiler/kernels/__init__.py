@@ -29,6 +29,7 @@ FAMILIES = (
     "sizes",
     "special",
     "winograd",
+    "winograd_gradient",
     "sort",
     "sort_heap",
     "linalg_lu",

@@ -178,6 +178,9 @@ def deserialize_keras_object(
     found = _found(str(name), config.get("module"), custom_objects, module_objects, names)
     if config["class_name"] == "function" or not inspect.isclass(found):
         return found
+    for value in inner.values() if isinstance(inner, dict) else ():
+        if isinstance(value, dict) and value.get("class_name") == "__lambda__":
+            _plain_value("__lambda__", value.get("config"))
     made = made_from(found, inner, custom_objects)
     if "shared_object_id" in config and _shared:
         _shared[-1][config["shared_object_id"]] = made

@@ -140,7 +140,8 @@ class Tree:
 
     def size(self) -> int:
         """The bytes that all arrays in the group and below claim."""
-        total, todo, seen = 0, [self], 0
+        total, seen = 0, 0
+        todo: list[Tree] = [self]
         while todo:
             tree = todo.pop()
             for name in tree.names():

@@ -122,8 +122,20 @@ def test_sizes_that_contradict_what_the_graph_requires():
             FormatError,
             "expected a graph tagged 'serve', found graphs tagged \\[\\]",
         ),
-        ("model.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 99, UnsupportedError, "found an HDF5 file"),
-        ("m.py", b"def build(): ...", UnsupportedError, "found a Python file: run it"),
+        ("model.h5", b"\x89HDF\r\n\x1a\n" + b"\0" * 99, FormatError, r"model\.h5: expected an HDF5 file"),
+        (
+            "m.py",
+            b"def make(): ...",
+            InputError,
+            "expected a function 'build' that returns the model, found make",
+        ),
+        ("n.py", b"1 / 0", InputError, "running it raised ZeroDivisionError: division by zero"),
+        (
+            "o.py",
+            b"def build(): return 3",
+            InputError,
+            "expected the path of a model, or a model of netwright.keras",
+        ),
         ("m.tflite", b"\x1c\0\0\0TFL3", UnsupportedError, "found a TensorFlow Lite model"),
         ("m.pb", b"\x0a\xff\xff\xff\xff\x01", FormatError, r"m\.pb: byte 0: expected"),
         (
@@ -147,7 +159,9 @@ def test_everything_else_gets_a_sentence(tmp_path, name, content, error, message
 
 
 def test_objects_that_are_no_path():
-    with pytest.raises(InputError, match="expected the path of a model, received a dict"):
+    with pytest.raises(
+        InputError, match=r"expected the path of a model, or a model of netwright\.keras, received a dict"
+    ):
         load_model({})  # type: ignore[arg-type]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import zipfile
 
@@ -146,18 +145,9 @@ def test_cut_and_changed_content_is_told_too():
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_is_compiled_or_explained(kind):
     sentence = explain(kind, "some/model.x")
-    assert (sentence == "") == (kind in (Kind.GRAPH, Kind.GRAPH_TEXT, Kind.SAVED_MODEL, Kind.IR_TEXT))
+    compiled = (Kind.GRAPH, Kind.GRAPH_TEXT, Kind.SAVED_MODEL, Kind.IR_TEXT, Kind.KERAS, Kind.HDF5, Kind.PYTHON)
+    assert (sentence == "") == (kind in compiled)
     assert set(KINDS) == set(Kind)
     if sentence:
         assert sentence.startswith(f"some/model.x: expected a model, found {kind.value}: ")
     assert "found" in explain(kind, "x", wanted="a TensorFlow graph")
-
-
-@pytest.mark.parametrize("kind", [Kind.KERAS, Kind.HDF5])
-@pytest.mark.parametrize("path", ["model", 'it\'s a "model"\n{0}{path}', "C:\\new"])
-def test_the_lines_to_export_a_model_are_python(kind, path):
-    code = explain(kind, path).partition("`exported`:\n")[2]
-    texts = [
-        node.value for node in ast.walk(ast.parse("if True:\n" + code)) if isinstance(node, ast.Constant)
-    ]
-    assert path in texts

@@ -265,13 +265,6 @@ def test_both_live_in_one_process(tensorflow, ours_first, tmp_path):
     run(COEXIST.format(first=first, second=second), tmp_path)
 
 
-def advised(path: os.PathLike[str], kind: sniff.Kind) -> str:
-    """The lines of Python that the user is told to run."""
-    assert sniff.sniff(path) is kind
-    lines = sniff.explain(kind, path).partition("`exported`:\n")[2].splitlines()
-    return "\n".join(line.removeprefix("    ") for line in lines)
-
-
 def test_kinds_of_files_beside_a_saved_model(tensorflow, tmp_path):
     tf = tensorflow
     module = tf.Module()
@@ -290,13 +283,3 @@ def test_kinds_of_files_beside_a_saved_model(tensorflow, tmp_path):
         tf.compat.v1.train.export_meta_graph(str(tmp_path / "text.meta"), as_text=True)
     assert sniff.sniff(tmp_path / "model.meta") is sniff.Kind.META_GRAPH
     assert sniff.sniff(tmp_path / "text.meta") is sniff.Kind.META_GRAPH
-
-
-@pytest.mark.parametrize(("name", "kind"), [("m.keras", sniff.Kind.KERAS), ("m.h5", sniff.Kind.HDF5)])
-def test_the_advice_for_a_keras_model_exports_it(tensorflow, keras, tmp_path, name, kind):
-    model = keras.Sequential([keras.Input([8]), keras.layers.Dense(4)])
-    model.save(tmp_path / name)
-    run(advised(tmp_path / name, kind), tmp_path)
-    x = np.ones((2, 8), np.float32)
-    module = import_saved_model(tmp_path / "exported")
-    close(run_module(module, [x])[0], model(x).numpy())

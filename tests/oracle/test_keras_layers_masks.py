@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from netwright.frontends.eager import ops
+from netwright.frontends.eager.function import function
 from netwright.frontends.eager.tape import GradientTape
 from netwright.frontends.eager.tensor import convert
 from netwright.frontends.keras import layers, random
@@ -177,3 +178,30 @@ def test_spectral_normalization(keras: ModuleType) -> None:
 
     for ours, theirs in zip(run(layers), run(keras.layers), strict=True):
         same(ours, theirs)
+
+
+def test_gradient_of_spectral_normalization(keras: ModuleType, tensorflow: ModuleType) -> None:
+    tf = tensorflow
+    rng = np.random.default_rng(9)
+    x, r, kernel = (rng.normal(size=s).astype(np.float32) for s in ((3, 4), (3, 5), (4, 5)))
+
+    def made(module: Any) -> Any:
+        layer = module.SpectralNormalization(module.Dense(5))
+        layer.build((None, 4))
+        layer.layer.kernel.assign(kernel)
+        layer.vector_u.assign(np.ones((1, 5), np.float32))
+        return layer
+
+    theirs, ours = made(keras.layers), made(layers)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(theirs(x, training=True) * r)
+    wanted = tape.gradient(loss, theirs.layer.kernel.value)
+
+    @function
+    def run(x: Any) -> Any:
+        with GradientTape() as own_tape:
+            own_loss = ops.sum(ours(x, training=True) * r)
+        return own_tape.gradient(own_loss, ours.layer.kernel)
+
+    same(run(x), wanted)
+    same(ours.layer.kernel, theirs.layer.kernel)

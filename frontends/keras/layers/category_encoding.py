@@ -98,9 +98,8 @@ class Discretization(Layer):
         sparse: bool = False,
         dtype: Any = None,
         name: str | None = None,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, dtype=dtype, **kwargs)
+        super().__init__(name=name, dtype=dtype)
         if sparse:
             raise ValueError("Discretization has no sparse=True here")
         if output_mode not in ("int", *_MODES):
@@ -168,8 +167,10 @@ class Discretization(Layer):
         return encoded(bins, self.output_mode, len(self.bin_boundaries) + 1, dtype)
 
     def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
         return {
-            **super().get_config(),
+            "name": config["name"],
+            "dtype": config["dtype"],
             "bin_boundaries": self.bin_boundaries,
             "num_bins": self.num_bins,
             "epsilon": self.epsilon,

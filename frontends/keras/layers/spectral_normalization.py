@@ -50,7 +50,9 @@ class SpectralNormalization(Wrapper):
         if training:
             u, kernel = self.normalized_weights()
             self.vector_u.assign(u)
-            self.kernel.assign(kernel)
+            # the gradient is that at the new kernel, and does not know how it came about
+            old = self.kernel.value
+            self.kernel.assign(old + stop_gradient(kernel - old))
         return cast(self.layer(inputs), inputs.dtype)
 
     def normalized_weights(self) -> tuple[Tensor, Tensor]:

@@ -56,7 +56,7 @@ class Graph:
 
     def _walk(self) -> None:
         done: set[Any] = set()
-        stack: list[tuple[Node, bool]] = [(t.node, False) for t in reversed(list(leaves(self.outputs)))]
+        stack: list[tuple[Node, bool]] = [(t.node, False) for t in reversed(list(_by_key(self.outputs)))]
         while stack:
             node, ready = stack.pop()
             key = self._source(node) or node
@@ -158,6 +158,18 @@ class Graph:
         for own, t in zip(leaves(call.outputs), leaves(result), strict=True):
             if isinstance(own, Tensor):
                 known[own.ref] = t
+
+
+def _by_key(structure: Any) -> Iterator[Any]:
+    """What is in a structure, dictionaries in the order of their keys, as Keras goes through them."""
+    if isinstance(structure, dict):
+        for k in sorted(structure):
+            yield from _by_key(structure[k])
+    elif isinstance(structure, (list, tuple)):
+        for v in structure:
+            yield from _by_key(v)
+    else:
+        yield structure
 
 
 def _fitted(own: Tensor, t: Tensor) -> Tensor:

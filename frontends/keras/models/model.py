@@ -26,7 +26,7 @@ class Model(Trainer, Layer):
         if args:
             if len(args) > 2 or inputs is not None:
                 raise ValueError(f"expected Model(inputs, outputs), received {len(args)} arguments")
-            inputs, outputs = args[0], args[1] if len(args) == 2 else outputs
+            inputs, outputs = (*args, outputs)[:2]
         super().__init__(**kwargs)
         Trainer.set_up(self)
         self._graph: Graph | None = None

@@ -74,6 +74,11 @@ class OptimizerState:
                 f"{'schedule' if isinstance(self._learning_rate, LearningRateSchedule) else 'function'}, not one"
             )
 
+    @property
+    def asks_before_steps(self) -> bool:
+        """Whether `before_step` does something."""
+        return self._called is not None
+
     def before_step(self) -> None:
         """To be called before each run of a compiled step: a learning rate that is a Python function is asked for its
         present number."""

@@ -387,7 +387,7 @@ def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any
         inputs=inputs, outputs=outputs, **{k: v for k, v in rest.items() if k in ("name", "trainable")}
     )
     order = {id(layer): i for i, layer in enumerate(reader.layers.values())}
-    graph = model._graph
+    graph: Any = model._graph
     # the file's order, by which weights are found
     graph.layers.sort(key=lambda layer: order.get(id(layer), len(order)))
     model._graph_layers = list(graph.layers)

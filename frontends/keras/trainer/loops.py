@@ -89,8 +89,7 @@ class Loops:
             if steps is not None and number >= steps:
                 break
             calls.on_train_batch_begin(number)
-            step = self._step("train", batch)
-            logs = step.structured(step(batch))
+            logs = self._run_step(self._step("train", batch), batch, "train")
             means = means or Means([k for k in logs if k == "loss" or k.endswith("_loss")])
             shown = _sorted(means.add(logs, _size(batch)))
             calls.on_train_batch_end(number, shown)

@@ -162,6 +162,12 @@ class Trainer(Loops):
         chosen = {id(v) for v in self.trainable_variables}
         return [v for v in self.weights if id(v) not in chosen]
 
+    def _run_step(self, step: Step, batch: Any, kind: str) -> dict[str, Any]:
+        """What a compiled step gives for a batch."""
+        if kind == "train" and self.optimizer is not None:
+            self.optimizer.before_step()
+        return step.structured(step(batch))
+
     def _prepare(self, kind: str, batch: Any) -> None:
         """Before a step is traced: variables are made, for which values are computed."""
         if not self.built:
@@ -220,11 +226,12 @@ class Trainer(Loops):
         batch = (x, y, weights)
         step = self._step(kind, batch)
         self.reset_metrics()
-        logs = step.structured(step(batch))
+        logs = self._run_step(step, batch, kind)
         if (
             kind == "train"
             and weights is None
             and list(logs) == ["loss"]
+            and not (self.optimizer is not None and self.optimizer.asks_before_steps)
             and isinstance(x, np.ndarray)
             and isinstance(y, np.ndarray)
         ):

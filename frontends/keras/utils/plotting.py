@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from itertools import pairwise
 from typing import Any
 
 from ....runtime.errors import UnsupportedError
@@ -35,8 +36,8 @@ class Dot:
         program = shutil.which("dot")
         if program is None:
             raise UnsupportedError(
-                f"expected Graphviz to be installed, which makes .{format} files, found no program `dot`: install it, or "
-                "write a .dot file"
+                f"expected Graphviz to be installed, which makes .{format} files, found no program `dot`: install it, "
+                "or write a .dot file"
             )
         done = subprocess.run(
             [program, f"-T{format}", "-o", os.fspath(path)], input=self.text.encode(), capture_output=True
@@ -93,7 +94,7 @@ class _Drawing:
                 lines.append(f"{_quoted(key)} [label={_quoted(self._label(layer))}];")
         if graph is None:
             ends = [f"{prefix}{layer.name}" for layer in layers]
-            self.edges += [f"{_quoted(a)} -> {_quoted(b)};" for a, b in zip(ends, ends[1:], strict=False)]
+            self.edges += [f"{_quoted(a)} -> {_quoted(b)};" for a, b in pairwise(ends)]
         else:
             lines += self._steps(graph, prefix)
         return lines
