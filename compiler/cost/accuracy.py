@@ -47,3 +47,18 @@ def error_bound(m: tuple[int, int], taps: tuple[int, int], channels: int) -> flo
     if measured is None:
         return math.inf
     return float(f"{SAFETY * measured.largest * max(1.0, math.sqrt(channels / CHANNELS)):.1e}")
+
+
+#: gradients of filters by Winograd's transforms, by the sides of the tiles of dy and taps: the largest values of six
+#: pairs of images and gradients
+WINOGRAD_GRADIENT: dict[tuple[tuple[int, int], tuple[int, int]], Error] = {
+    ((2, 2), (3, 3)): Error(3e-7, 4e-7),
+    ((4, 4), (3, 3)): Error(1e-6, 2e-6),
+    ((2, 2), (5, 5)): Error(1e-6, 2e-6),
+}
+
+
+def gradient_error_bound(m: tuple[int, int], taps: tuple[int, int]) -> float:
+    """Of the gradient of a filter of `taps` by tiles of `m` numbers of dy."""
+    measured = WINOGRAD_GRADIENT.get((m, taps))
+    return math.inf if measured is None else float(f"{SAFETY * measured.largest:.1e}")

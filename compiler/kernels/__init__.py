@@ -8,6 +8,7 @@ FAMILIES = (
     "conv_dot",
     "conv_filter",
     "matmul",
+    "gemm",
     "matvec",
     "pointwise",
     "reduce",

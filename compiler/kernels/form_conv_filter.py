@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ...runtime.spec import f32
 from ..cost.filter_gradient import BLOCK_PIXELS, UNITS, choose_filter_gradient
 from ..cost.reasons import Why
+from ..cost.winograd_gradient import WinogradGradientChoice, choose_winograd_gradient
 from ..ir.core import Value
 from ..ir.dims import Dim, Sym, product
 from ..ir.types import MemRefType
@@ -20,6 +22,7 @@ from .form_border import bordered, number
 from .form_conv import known
 from .form_filters import columns
 from .form_moves import copy
+from .form_winograd_gradient import winograd_gradient_call
 from .former import Former, Group, forms
 
 #: channels of a panel; numbers of channels for which panels pay; the shortest rows that blocks are made of
@@ -80,6 +83,10 @@ def _call(f: Former, op: ConvFilterGradient, x: Value, dy: Value, y: Value, coun
     outer = (number(product(kernel[:-2])) * (1 if dense else kernel[-1]), kernel[-2])
     images = (product(dt.shape[:-3]), *dt.shape[-3:])
     choice = choose_filter_gradient(f.target, images, outer, inner, outputs, dt.dtype.size)
+    fast, against = _winograd(f, op, dt, channels, choice.why)
+    if fast is not None:
+        winograd_gradient_call(f, op, fast, x, dy, y)
+        return
     wide = choice.vectors * f.target.lanes
     sums = y if choice.parts == 1 else f.alloc((choice.parts, *yt.shape), yt.dtype)
     if choice.parts == 1:
@@ -106,10 +113,21 @@ def _call(f: Former, op: ConvFilterGradient, x: Value, dy: Value, y: Value, coun
         unit_cost=(2.0 * number(product(images)) * inner * outer[0] * outer[1] / units, 0),
         cost_of=[op] if counted else (),
         location=op.location,
-        why=choice.why,
+        why=replace(choice.why, text=f"{choice.why.text}; {against}" if against else choice.why.text),
     )
     if choice.parts > 1:
         _add_up(f, op, sums, y)
+
+
+def _winograd(
+    f: Former, op: ConvFilterGradient, dy: MemRefType, channels: int, direct: Why
+) -> tuple[WinogradGradientChoice | None, str]:
+    """How to compute it by Winograd's transforms; None where directly is better, and why."""
+    if {*op.strides, *op.dilations, op.groups} != {1} or len(op.kernel) != 2 or dy.dtype != f32:
+        return None, ""
+    cycles = direct.cycles if isinstance(direct.cycles, int) else 0
+    found = choose_winograd_gradient(f.target, dy.shape, channels, op.kernel, cycles)
+    return (None, "no transforms asked for") if f.precise and found[0] else found
 
 
 def _flat(f: Former, op: ConvFilterGradient, x: Value, dy: Value, y: Value) -> _Sum | None:
