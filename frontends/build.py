@@ -55,22 +55,33 @@ def build(
     if tell is not None:
         tell(f"reading {src if isinstance(src, (str, os.PathLike)) else model_name(src)}")
     from ..compiler.driver import compile_module
-    from .load import load_model
 
-    module = load_model(
-        src,
-        inputs=options.inputs,
-        outputs=options.outputs,
-        signature=options.signature,
-        batch=options.batch,
-        resources=resources,
-    )
+    module = _module(src, options, resources)
     if files is not None and _files(src) != files:
         key = None  # a file was changed while it was read: nobody knows which state the module is of
     if imported is not None:
         imported(module)
     return compile_module(
         module, output, options, observers, name=model_name(src), tell=tell, cache=cache, key=key
+    )
+
+
+def _module(src: Any, options: CompileOptions, resources: str | None) -> Op:
+    """The module to be compiled: for inference, or for training too."""
+    training = options.train or options.loss or options.metrics or options.trainable
+    if training:
+        from .train.source import load_training
+
+        return load_training(src, options, resources)
+    from .load import load_model
+
+    return load_model(
+        src,
+        inputs=options.inputs,
+        outputs=options.outputs,
+        signature=options.signature,
+        batch=options.batch,
+        resources=resources,
     )
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import io
 import json
 import random
-import zipfile
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 

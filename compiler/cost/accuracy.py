@@ -55,6 +55,8 @@ WINOGRAD_GRADIENT: dict[tuple[tuple[int, int], tuple[int, int]], Error] = {
     ((2, 2), (3, 3)): Error(3e-7, 4e-7),
     ((4, 4), (3, 3)): Error(1e-6, 2e-6),
     ((2, 2), (5, 5)): Error(1e-6, 2e-6),
+    ((2, 4), (5, 5)): Error(2e-6, 4e-6),
+    ((4, 2), (5, 5)): Error(2e-6, 4e-6),
 }
 
 

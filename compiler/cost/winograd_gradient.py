@@ -14,7 +14,7 @@ from .tiles import PANEL, UNROLL, split_columns, split_rows, tile_cycles
 #: sides of the tiles of dy, by the filter's sides, that are tried
 TRIED: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
     (3, 3): ((2, 2), (4, 4)),
-    (5, 5): ((2, 2),),
+    (5, 5): ((2, 2), (2, 4), (4, 2)),
 }
 #: a gradient that takes fewer cycles directly stays direct: little is won, and rounding is a little larger
 LEAST_CYCLES = 100_000

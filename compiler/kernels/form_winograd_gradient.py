@@ -29,7 +29,7 @@ def winograd_gradient_call(
     channels, tiles = number(memref(x).shape[-1]), math.prod(grid)
     size = tuple(a + b - 1 for a, b in zip(m, taps, strict=True))
     points, wide = math.prod(size), choice.tile[1] * lanes
-    inner, outer = -(-channels // lanes) * lanes, -(-columns // wide) * wide
+    inner, outer = _apart(channels), _apart(-(-columns // wide) * wide)
     dtype, threads = memref(y).dtype, Sym.symbol(THREADS)
     params: dict[str, Any] = {
         "m": m, "r": taps, "grid": grid, "tile": choice.tile, "channels": channels, "columns": columns,
@@ -73,7 +73,8 @@ def _points(f: Former, points: int, tiles: int, row: int, dtype: Any) -> Value:
 
 
 def _apart(count: int) -> int:
-    """Elements of a point: an odd number of lines, so that points written one after the other do not fall into the
-    same sets of the first-level cache."""
+    """At least so many elements: an odd number of lines, so that points, or tiles, which are read or written one after
+    the other, do not fall into the same sets of the first-level cache."""
     unit = LINE // 4
-    return (-(-count // unit) | 1) * unit
+    lines = -(-count // unit)
+    return (lines | 1 if lines >= 8 else lines) * unit

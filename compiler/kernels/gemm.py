@@ -129,7 +129,7 @@ class _Gemm:
 
     def _block(self, block: _Block) -> None:
         if self.packed_w is not None:
-            self._each_group(lambda i, group, width: self._put_w(block, i, group, width))
+            self._put_w(block)
         if self.way_x == "tiles":
             self._put_tiles(block)
         elif self.way_x == "rows":
@@ -169,15 +169,25 @@ class _Gemm:
 
     # putting operands together
 
-    def _put_w(self, block: _Block, number: Index, group: Index, width: int) -> None:
-        b, column = self.b, b_mul(self, group)
-        inside = self._inside(group, width)
-        if not self.turned_w:
-            with b.loop(0, block.count) as k:
-                row = b.read(self.w, [b.add(block.first, k.iv), column], (width,), (1,), inside)
-                b.write(row, self.packed_w, [b.slot, number, k.iv, 0], (3,))  # type: ignore[arg-type, list-item]
+    def _put_w(self, block: _Block) -> None:
+        """Groups of columns of w as panels."""
+        b = self.b
+        if self.turned_w:
+            self._each_group(
+                lambda i, group, width: put_turned(self, block, i, b_mul(self, group), width, self._inside(group, width))
+            )
             return
-        put_turned(self, block, number, column, width, inside)
+
+        def row(k: Index) -> None:
+            def part(number: Index, group: Index, width: int) -> None:
+                at = [b.add(block.first, k), b.mul(group, self.width)]
+                line = b.read(self.w, at, (width,), (1,), self._inside(group, width))
+                b.write(line, self.packed_w, [b.slot, number, k, 0], (3,))  # type: ignore[arg-type, list-item]
+
+            self._each_group(part)
+
+        with b.loop(0, block.count) as k:
+            row(k.iv)
 
     def _put_tiles(self, block: _Block) -> None:
         """Columns of x [K, M] as tiles [K, height]."""

@@ -7,6 +7,10 @@ from typing import Any
 from ...compiler.ir.core import Op
 from ...compiler.options import CompileOptions
 from ...runtime.errors import OptionError
+from .. import sniff
+from .. import source as sources
+from ..build import model_name
+from ..load import load_model
 from .imported import ImportedGraph
 from .library import training_module
 
@@ -29,6 +33,22 @@ def training_source(model: Any, options: CompileOptions, name: str) -> Op:
     elif options.trainable is not None:
         choose(model, options.trainable)
     return training_module(model, options.train or "", options.loss or "", options.batch, options.metrics)
+
+
+def load_training(src: Any, options: CompileOptions, resources: str | None = None) -> Op:
+    """The same for a model in any form: a graph, a SavedModel, IR text, a Keras model's file, a Python file, an
+    object."""
+    check_training(options)
+    model: Any
+    if sources.is_object(src):
+        model = sources.model_of(src)
+    elif (kind := sniff.sniff(src)) in sources.KINDS:
+        model = sources.model_of(src, kind, str(src))
+    else:
+        model = load_model(
+            src, inputs=options.inputs, outputs=options.outputs, signature=options.signature, resources=resources
+        )
+    return training_source(model, options, model_name(src))
 
 
 def choose(model: Any, trainable: str) -> None:

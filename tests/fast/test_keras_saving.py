@@ -324,31 +324,51 @@ def test_a_folded_convolution():
     assert str(conv.location).endswith("/conv")
 
 
-KERAS_2 = {
-    "class_name": "Functional",
-    "config": {
-        "name": "model",
-        "layers": [
-            {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 4], "dtype": "float32", "sparse": False, "ragged": False, "name": "x"}, "name": "x", "inbound_nodes": []},
-            {"class_name": "Functional", "config": {
-                "name": "inner",
-                "layers": [
-                    {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 4], "dtype": "float32", "sparse": False, "ragged": False, "name": "i"}, "name": "i", "inbound_nodes": []},
-                    {"class_name": "Dense", "config": {"name": "d", "trainable": True, "dtype": "float32", "units": 3, "activation": "relu", "use_bias": True,
-                        "kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": None}}, "bias_initializer": {"class_name": "Zeros", "config": {}},
-                        "kernel_regularizer": {"class_name": "L2", "config": {"l2": 0.01}}, "bias_regularizer": None, "activity_regularizer": None, "kernel_constraint": None, "bias_constraint": None},
-                     "name": "d", "inbound_nodes": [[["i", 0, 0, {}]]]},
-                ],
-                "input_layers": [["i", 0, 0]], "output_layers": [["d", 0, 0]]},
-             "name": "inner", "inbound_nodes": [[["x", 0, 0, {}]], [["x", 0, 0, {}]]]},
-            {"class_name": "Add", "config": {"name": "add", "trainable": True, "dtype": "float32"}, "name": "add",
-             "inbound_nodes": [[["inner", 1, 0, {}], ["inner", 2, 0, {}]]]},
-            {"class_name": "BatchNormalization", "config": {"name": "bn", "trainable": True, "dtype": "float32", "axis": [1], "momentum": 0.99, "epsilon": 0.001, "center": True, "scale": True,
-                "beta_initializer": {"class_name": "Zeros", "config": {}}, "gamma_initializer": {"class_name": "Ones", "config": {}}}, "name": "bn", "inbound_nodes": [[["add", 0, 0, {}]]]},
-        ],
-        "input_layers": [["x", 0, 0]], "output_layers": [["bn", 0, 0]],
-    },
+def keras_2(name, kind, nodes, **config):
+    """A layer as Keras 2 wrote it."""
+    if kind == "InputLayer":
+        config = {"batch_input_shape": [None, 4], "sparse": False, "ragged": False}
+    config = {"name": name, "dtype": "float32", "trainable": True, **config}
+    if kind == "InputLayer":
+        del config["trainable"]
+    return {"class_name": kind, "config": config, "name": name, "inbound_nodes": nodes}
+
+
+def functional_2(name, layers, output):
+    first = layers[0]["name"]
+    ends = {"input_layers": [[first, 0, 0]], "output_layers": [[output, 0, 0]]}
+    return {"class_name": "Functional", "config": {"name": name, "layers": layers, **ends}}
+
+
+def initial(name, **config):
+    return {"class_name": name, "config": config}
+
+
+DENSE = {
+    "units": 3, "activation": "relu", "use_bias": True, "kernel_initializer": initial("GlorotUniform", seed=None),
+    "bias_initializer": initial("Zeros"), "kernel_regularizer": initial("L2", l2=0.01), "bias_regularizer": None,
+    "activity_regularizer": None, "kernel_constraint": None, "bias_constraint": None,
 }  # fmt: skip
+NORM = {
+    "axis": [1], "momentum": 0.99, "epsilon": 0.001, "center": True, "scale": True,
+    "beta_initializer": initial("Zeros"), "gamma_initializer": initial("Ones"),
+}  # fmt: skip
+INNER = functional_2(
+    "inner",
+    [keras_2("i", "InputLayer", []), keras_2("d", "Dense", [[["i", 0, 0, {}]]], **DENSE)],
+    "d",
+)
+KERAS_2 = functional_2(
+    "model",
+    [
+        keras_2("x", "InputLayer", []),
+        # nested models count their calls from 1
+        {**INNER, "name": "inner", "inbound_nodes": [[["x", 0, 0, {}]], [["x", 0, 0, {}]]]},
+        keras_2("add", "Add", [[["inner", 1, 0, {}], ["inner", 2, 0, {}]]]),
+        keras_2("norm", "BatchNormalization", [[["add", 0, 0, {}]]], **NORM),
+    ],
+    "norm",
+)
 
 
 def test_a_configuration_of_keras_2(tmp_path):

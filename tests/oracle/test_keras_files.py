@@ -200,7 +200,9 @@ def test_an_optimizer_goes_on_where_it_was(optimizer, ending, tmp_path):
     model.save(tmp_path / f"theirs.{ending}")
     mine = own.models.load_model(tmp_path / f"theirs.{ending}")
     mine.save(tmp_path / f"mine.{ending}")
-    back = real.models.load_model(tmp_path / f"mine.{ending}")
+    # Keras builds the optimizer of a legacy file for no variables, so that it cannot go on with its own
+    reader = real if ending == "keras" else own
+    back = reader.models.load_model(tmp_path / f"mine.{ending}")
     for m in (model, mine, back):
         m.train_on_batch(x, y)
     for a, b, c in zip(model.get_weights(), mine.get_weights(), back.get_weights(), strict=True):
