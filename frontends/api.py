@@ -57,7 +57,8 @@ def compile(
 
     `src`: path of a frozen TensorFlow graph (`.pb`, `.pbtxt`), of a SavedModel's folder, of a Keras model (`.keras`,
     `.h5`), of a Python file with a function that makes one (`model.py:build`), or of IR text (`.mlir`); or a model
-    itself, of netwright.keras or of Keras. `output`: where to keep the library; without it the library lives as long as the model.
+    itself, of netwright.keras or of Keras. `output`: where to keep the library; without it the library lives as
+    long as the model.
     `inputs`, `outputs`: tensors by node or tensor name, where the graph leaves it open; in a SavedModel also
     by the names of its `signature`. `batch` fixes the batch size, else it is dynamic. The other
     options are those of `netwright compile`, under the same names.

@@ -127,7 +127,8 @@ class Trainer:
         missing = [n for n in self.variables if n not in found]
         if missing and not partial:
             raise InputError(
-                f"{os.fspath(path)!r} lacks {len(missing)} of {len(self.variables)} variables, the first is {missing[0]!r}"
+                f"{os.fspath(path)!r} lacks {len(missing)} of {len(self.variables)} variables, "
+                f"the first is {missing[0]!r}"
             )
         chosen = {n: found[n] for n in self.variables if n in found}
         for name, value in chosen.items():

@@ -52,7 +52,9 @@ def main(epochs: int = 30) -> float:
     (x, y), (tx, ty) = generate(1_600, 1), generate(400, 2)
     model = build()
     model.compile(
-        optimizer="adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+        optimizer="adam",
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
     )
     stop = keras.callbacks.EarlyStopping("val_accuracy", patience=8, restore_best_weights=True)
     history = model.fit(x, y, validation_data=(tx, ty), epochs=epochs, callbacks=[stop], verbose=0)

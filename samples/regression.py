@@ -13,7 +13,9 @@ class Scaled(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), initializer="he_normal", name="kernel")
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], self.units), initializer="he_normal", name="kernel"
+        )
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
         self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
 
@@ -21,7 +23,11 @@ class Scaled(keras.layers.Layer):
         return self.activation(ops.matmul(inputs, self.kernel) + self.bias) * self.scale
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "activation": keras.activations.serialize(self.activation)}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+        }
 
 
 def main() -> float:

@@ -23,19 +23,27 @@ UNITS = 8
 #: cycles that are worth a unit of their own
 LEAST_UNIT = 60_000
 #: share of the time that adding up the parts may take
-MOST_ADDING = 0.05
+MOST_ADDING = 0.04
+#: tiles of a block at most: a sum of short sums rounds less than a long one
+LONGEST = 128
+#: products of so many tiles at most take few channels at a time, so that their sums stay in the first-level cache
+SHORT = 64
+#: cycles of a vector of a transformed tile, which goes to the second-level cache
+TRANSFORM = 6.0
 
 
 @dataclass(frozen=True)
 class WinogradGradientChoice:
     """Sides `m` of the tiles of dy, and how they are taken: `block` tiles at a time, whose sums are cut into `parts`,
-    with `lines` one line of points after the other; or all at once (0), with sums of `rows` channels at a time."""
+    with `lines` one line of points after the other; or all at once (0), by ranges of `rows` channels, of which `sums`
+    ones at a time are summed and transformed."""
 
     m: tuple[int, int]
     taps: tuple[int, int]
     block: int
     lines: bool
     rows: int
+    sums: int
     parts: int
     tile: tuple[int, int]
     #: cycles of transforms and products, and of what follows them
@@ -126,12 +134,11 @@ class _Plan:
         out: list[WinogradGradientChoice] = []
         for lines in (False, True):
             share = self.size[0] if lines else 1
-            for part in (0.3, 0.45, 0.6):
-                most = int(part * self.target.l2 * share) // self.row
+            for part in (0.08, 0.15, 0.25):
+                most = min(int(part * self.target.l2 * share) // self.row, LONGEST)
                 if most >= min(2 * UNROLL, self.tiles):
                     out.append(self._blocks(min(most, self.tiles), lines))
-        out += [self._stages(n) for n in (16, 32, 64, 128) if n < 2 * self.channels]
-        return out
+        return out + [self._stages(n) for n in (16, 32, 64, 128) if n < 2 * self.channels]
 
     def _products(self, depth: int, rows: int, kept: float) -> float:
         """Cycles of the products of `depth` tiles and `rows` channels at all points; a sum that is done takes `kept`
@@ -146,56 +153,61 @@ class _Plan:
                     total += n * count * (1.05 * step * depth + kept * high * vectors + 20)
         return total * self.points
 
-    def _transforms(self, factor: float) -> float:
+    def _transforms(self) -> float:
         """Cycles of all windows and tiles of dy."""
         lanes = self.target.lanes
-        vectors = (3.2 * -(-self.channels // lanes), 2.6 * -(-self.outputs // lanes))
-        return self.tiles * self.points * sum(vectors) * factor
+        return self.tiles * self.points * (-(-self.channels // lanes) - (-self.outputs // lanes)) * TRANSFORM
 
     def _images(self, times: int) -> float:
-        """Cycles to read x and dy."""
+        """Cycles to read x and dy so many times, of which the second and later ones are ahead of use."""
         size = 4 * self.pixels * (self.channels + self.outputs)
-        return (times if size > self.target.l2 // 2 else 1) * size / self.target.far_bytes_per_cycle / 2
+        again = times - 1 if size > self.target.l2 // 2 else 0
+        return (1 + again / 2) * size / self.target.far_bytes_per_cycle / 2
 
     def _blocks(self, most: int, lines: bool) -> WinogradGradientChoice:
         target, share = self.target, self.size[0] if lines else 1
-        work = self._products(self.tiles, self.channels, 0) + self._transforms(1.5 if lines else 1)
+        work = self._products(self.tiles, self.channels, 0) + self._transforms()
+        adding = self.sums / target.far_bytes_per_cycle
         parts = min(-(-UNITS // share), int(work / share / LEAST_UNIT) + 1)
-        adding = self.sums / 4 / target.lanes * 2
         parts = max(1, min(parts, -(-self.tiles // most), int(MOST_ADDING * work / adding) + 1))
+        if not lines and parts > 1:
+            parts -= parts % 2  # for two threads
         # each part has as many blocks
         blocks = parts * -(-self.tiles // (most * parts))
         block = -(-self.tiles // blocks)
         block = min(-(-block // UNROLL) * UNROLL, self.tiles)
         blocks = -(-self.tiles // block)
-        kept = 2.0 if blocks == parts else 5.0
-        first = blocks * self._products(block, self.channels, kept) + self._transforms(1.5 if lines else 1)
-        first += self._images(share)
-        held = self.sums // share
-        if blocks > parts and held + self.row // share * block > 0.9 * target.l2:
+        parts = min(parts, blocks)
+        first = blocks * self._products(block, self.channels, 2.0 if blocks == parts else 3.0)
+        first += self._transforms() + self._images(share)
+        if blocks > parts and (self.sums + self.row * block) / share > 0.9 * target.l2:
             first += 2 * blocks * self.sums / target.far_bytes_per_cycle
         last = self.sums / 4 / target.lanes * (parts + 2.5)
         if parts * self.sums > target.l2 // 2:
-            last += 3 * parts * self.sums / target.far_bytes_per_cycle / 2
-        return self._choice(block, lines, 0, parts, (first, last))
+            last += 1.5 * parts * adding
+        return self._choice(block, lines, (0, 0), parts, (first, last))
 
     def _stages(self, rows: int) -> WinogradGradientChoice:
         """A unit has all tiles' windows of some channels in the cache, and reads dy's for each group of columns."""
         target = self.target
         rows = min(rows, self.channels)
         parts = -(-self.channels // rows)
+        few = int(0.8 * target.l1) // (4 * self.points * self.tile[1] * target.lanes)
+        few = max(min(few, rows), 1) if self.tiles <= SHORT else rows
         last = parts * self._products(self.tiles, rows, 3.0) + self.sums / 4 / target.lanes * 3.5
         v, u = (4 * self.points * self.tiles * n for n in (self.channels, self.padded))
         held = v // parts + u // self.groups + self.sums // parts // self.groups
         again = (self.groups if held > 0.8 * target.l2 else 1) * v + parts * u
         last += again / target.far_bytes_per_cycle / 3
-        first = self._transforms(1.3) + self._images(1)
+        first = self._transforms() + self._images(1)
         if v + u > target.l2 // 2:
             first += 2 * (v + u) / target.far_bytes_per_cycle
-        return self._choice(0, False, rows, 1, (first, last))
+        return self._choice(0, False, (rows, few), 1, (first, last))
 
     def _choice(
-        self, block: int, lines: bool, rows: int, parts: int, stages: tuple[float, float]
+        self, block: int, lines: bool, rows: tuple[int, int], parts: int, stages: tuple[float, float]
     ) -> WinogradGradientChoice:
         bound = gradient_error_bound(self.m, self.taps)
-        return WinogradGradientChoice(self.m, self.taps, block, lines, rows, parts, self.tile, stages, bound)
+        return WinogradGradientChoice(
+            self.m, self.taps, block, lines, *rows, parts, self.tile, stages, bound
+        )  # fmt: skip

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from ...runtime.spec import DType
 from ..ir.core import Value
 from ..ops.expression import Num
-from .build import Index
+from .build import Index, LoopBuilder
 from .dialect_memory import memref
 from .scalar import ScalarBuilder
 
 
-def across(b: ScalarBuilder, channels: Index, wide: int, body: Callable[[Index, int, bool], None]) -> None:
+def across(b: LoopBuilder, channels: Index, wide: int, body: Callable[[Index, int, bool], None]) -> None:
     """`body(first channel, width, inside)` for vectors that cover all channels: of `wide` channels, then one
     of exactly the rest where that is known, else one that may run over the end."""
     whole = b.mul(b.div(channels, wide), wide)

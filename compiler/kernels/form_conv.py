@@ -25,6 +25,7 @@ from .dialect_memory import memref
 from .form_border import bordered, conv_pads, number
 from .form_conv_dot import dot_of
 from .form_filters import columns, filter_name, filter_of, group_filter
+from .form_gemm import gemm_of
 from .form_moves import copy
 from .form_winograd import Filters, computed, image_sizes, winograd_call
 from .former import Former, Group, forms, refuse
@@ -82,11 +83,35 @@ def form_conv(f: Former, group: Group) -> None:
         _depthwise(f, site, window, op, y)
         return
     x = _bordered(f, op)
+    if group.pool is None and _as_product(f, op, group, x, y):
+        return
     site.against = _against(f, op, group.pool)
     if op.groups == 1:
         conv_call(f, site, window, x, filter_of(f, op, op.w, constant_value(op.w)), y)
     else:
         grouped(f, site, window, x, y, op.groups, lambda g: group_filter(f, op, op.w, g, o // op.groups))
+
+
+def _as_product(f: Former, op: Conv2D | Conv3D, group: Group, x: Value, y: Value) -> bool:
+    """Calls the kernel of products for pixels times a filter of one pixel that is known at run time, if that pays."""
+    if {*op.kernel} != {1} or op.groups > 1 or constant_value(op.w) is not None:
+        return False
+    pixels = strided(f, x, op.strides, memref(y).shape)
+    w = f.buffer(op.w)
+    c, o = memref(w).shape[-2:]
+    if memref(w).element_strides[-1] != 1:
+        return False
+    return gemm_of(f, pixels, f.view(w, (c, o), memref(w).element_strides[-2:]), y, group=group)
+
+
+def strided(f: Former, x: Value, strides: tuple[int, ...], shape: Sequence[Dim]) -> Value:
+    """The pixels of an image that windows of one pixel see, for a result of `shape`."""
+    t = memref(x)
+    if {*strides} == {1}:
+        return x
+    n, *steps, last = t.element_strides
+    places = (a * b for a, b in zip(steps, strides, strict=True))
+    return f.view(x, (*shape[:-1], t.shape[-1]), (n, *places, last))
 
 
 def winograd_of(

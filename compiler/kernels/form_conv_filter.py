@@ -19,8 +19,9 @@ from .conv_filter import lies_together
 from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .form_border import bordered, number
-from .form_conv import known
+from .form_conv import known, strided
 from .form_filters import columns
+from .form_gemm import as_rows, gemm_of
 from .form_moves import copy
 from .form_winograd_gradient import winograd_gradient_call
 from .former import Former, Group, forms
@@ -73,6 +74,8 @@ def _image(f: Former, op: ConvFilterGradient) -> Value:
 
 def _call(f: Former, op: ConvFilterGradient, x: Value, dy: Value, y: Value, counted: bool) -> None:
     """The gradient of one group: partial sums, and their sum."""
+    if _as_product(f, op, x, dy, y, counted):
+        return
     flat = _flat(f, op, x, dy, y)
     call = flat or _Sum(x, dy, y, op.kernel, op.strides, op.dilations)
     x, dy, y, kernel, dilations = call.x, call.dy, call.y, call.kernel, call.dilations
@@ -128,6 +131,19 @@ def _winograd(
     cycles = direct.cycles if isinstance(direct.cycles, int) else 0
     found = choose_winograd_gradient(f.target, dy.shape, channels, op.kernel, cycles)
     return (None, "no transforms asked for") if f.precise and found[0] else found
+
+
+def _as_product(f: Former, op: ConvFilterGradient, x: Value, dy: Value, y: Value, counted: bool) -> bool:
+    """Windows of one pixel: calls the kernel of products, with pixels as the summed dimension, if that pays."""
+    if {*op.kernel} != {1}:
+        return False
+    c, o = memref(y).shape[-2:]
+    rows = as_rows(f, dy)
+    if rows is None or memref(y).element_strides[-2:] != (o, 1):
+        return False
+    pixels = strided(f, x, op.strides, memref(dy).shape)
+    cost = [op] if counted else ()
+    return gemm_of(f, pixels, rows, f.reshaped(y, (c, o)), True, cost_of=cost, location=op.location)
 
 
 def _flat(f: Former, op: ConvFilterGradient, x: Value, dy: Value, y: Value) -> _Sum | None:

@@ -39,6 +39,7 @@ from .form_conv import (
     known,
 )
 from .form_filters import columns, filter_name, packed_view
+from .form_gemm import as_rows, gemm_of
 from .form_moves import copy
 from .form_winograd import Filters, winograd_call
 from .former import Former, Group, forms
@@ -72,11 +73,12 @@ def phases(size: Dim, kernel: int, stride: int, dilation: int, pad: int) -> list
     return out
 
 
-def runs(found: Sequence[Phase], together: bool) -> Iterator[tuple[Phase, ...]]:
-    """Neighbouring phases of the last dimension that one convolution may compute."""
+def runs(found: Sequence[Phase], together: bool, empty: bool = False) -> Iterator[tuple[Phase, ...]]:
+    """Neighbouring phases of the last dimension that one convolution may compute; `empty` ones get no taps in another
+    dimension."""
     run: list[Phase] = []
     for p in found:
-        fits = run and together and _alike(run, p)
+        fits = run and together and (run[0].count == p.count if empty else _alike(run, p))
         if run and not fits:
             yield tuple(run)
             run = []
@@ -195,13 +197,18 @@ class _Spread:
         extras = [f.buffer(v) for v in self.site.group.inputs()] if self.site.group else []
         together = op.groups == 1 and all(_is_dense(v) for v in (self.y, *extras))
         for lead in combinations(*found[:-1]):
-            for run in runs(found[-1], together):
+            empty = not all(p.taps for p in lead)
+            for run in runs(found[-1], together, empty):
                 self._call((*lead, run[0]), run)
 
     def _call(self, at: tuple[Phase, ...], run: tuple[Phase, ...]) -> None:
         """The convolution of one phase of each dimension, or of a run of phases of the last one."""
         f, op = self.f, self.op
         kernel = tuple(len(p.taps) for p in at)
+        if 0 in kernel and self._zeros(at, len(run)):
+            return
+        if {*kernel} == {1} and self._product(at, run):
+            return
         if 0 in kernel:
             kernel = (0,) * (len(at) - 1) + (1,)
         window = Window(kernel, (1,) * len(at), tuple(p.step for p in at))
@@ -225,6 +232,43 @@ class _Spread:
             self.group_call(
                 window, part, self._filter(at, run, g) if kernel[0] else (part, True), y, g, o, shown
             )
+
+    def _zeros(self, at: tuple[Phase, ...], run: int) -> bool:
+        """A phase without taps: zeros, with the steps that follow."""
+        f, y = self.f, self._places(self.y, at, run)
+        t = memref(y)
+        if not t.dtype.is_float:
+            return False
+        zero = f.constant(np.zeros(1, np.float32), "zero", t.dtype)
+        source = f.view(zero, t.shape, (0,) * t.rank)
+        finish(f, self.site, source, y, lambda v: self._places(v, at, run))
+        return True
+
+    def _product(self, at: tuple[Phase, ...], run: tuple[Phase, ...]) -> bool:
+        """Calls the kernel of products for a phase of one tap of a filter known at run time, if that pays; where places
+        of the result lie apart it goes elsewhere first."""
+        f, op = self.f, self.op
+        if op.groups > 1 or len(run) > 1 or constant_value(op.w) is not None or tensor(op.result).dtype != f32:
+            return False
+        c, o = (int(d) for d in (memref(self.x).shape[-1], memref(self.y).shape[-1]))  # type: ignore[arg-type]
+        w = self._taps(at, run, (1,) * len(at), 0, c, o, False)
+        *_, over, along = memref(w).element_strides
+        turned = over == 1
+        if not turned and along != 1:
+            return False
+        matrix = f.view(w, (o, c), (along, over)) if turned else f.view(w, (c, o), (over, along))
+        x, y = self._pixels(at), self._places(self.y, at, 1)
+        counted, here = self.site.counted, {*op.strides} == {1} and as_rows(f, y) is not None
+        made = y if here else f.alloc(memref(y).shape, memref(y).dtype)
+        group = self.site.group if here else None
+        location = None if group else op.location
+        if not gemm_of(f, x, matrix, made, False, turned, group, self.site.cost(), location):
+            self.site.counted = counted
+            return False
+        if here:
+            return True
+        finish(f, self.site, made, y, lambda v: self._places(v, at, 1))
+        return True
 
     def group_call(
         self, window: Window, x: Value, weights: tuple[Value, bool], y: Value, g: int, o: int, shown: Shown

@@ -1,41 +1,121 @@
-"""Large products of matrices known at run time to kernel calls."""
+"""Large products of matrices known at run time to kernel calls: of two matrices, of pixels and a filter of one pixel."""
 
 from __future__ import annotations
 
-from ..cost.gemm import choose_gemm
-from ..cost.tiles import split_columns, split_rows
-from ..ir.core import Value
+from collections.abc import Callable, Sequence
+
+from ...runtime.spec import f32
+from ..cost.gemm import Product, choose_gemm, gemm_pays
+from ..ir.core import Op, Value
 from ..ir.dims import Sym, product
+from ..ir.location import Location
+from ..ir.types import MemRefType
+from ..ops.base import tensor
 from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .former import Former, Group
-from .gemm import _padded, row_of
+from .gemm import memory_size
 
 
-def gemm_call(f: Former, x: Value, w: Value, y: Value, turned_x: bool, turned_w: bool, group: Group | None = None, cost_of=None, location=None, shown=None):
-    xt, wt, yt = memref(x), memref(w), memref(y)
-    m, n = int(product(yt.shape[:-1])), int(yt.shape[-1])
-    k = int(product(xt.shape[:-1]) if turned_x else xt.shape[-1])
-    c = choose_gemm(f.target, m, n, k, turned_x, turned_w, xt.rank == 2, 0)
-    lanes = f.target.lanes
-    wide = c.tile[1] * lanes
-    tiles = split_rows(m, c.tile[0])
-    count = tiles.count + tiles.rest_count
-    cols = split_columns(n, wide, lanes)
-    groups = cols.full + (1 if cols.tail else 0)
-    size = 0
-    if c.w == "copied":
-        size += c.groups * c.step * wide
-    if c.x == "tiles":
-        size += c.tiles * c.step * _padded(c.tile[0])
-    elif c.x == "rows":
-        size += c.tiles * c.tile[0] * row_of(c.step)
-    memory = [f.alloc((Sym.symbol(THREADS), -(-size // 16) * 16), xt.dtype)] if size else []
-    sums = y
+def as_rows(f: Former, v: Value) -> Value | None:
+    """A buffer [rows…, C] as one matrix [M, C]; None where its rows are not equally far apart."""
+    t = memref(v)
+    *sizes, c = t.shape
+    *steps, last = t.element_strides
+    found = [(size, step) for size, step in zip(sizes, steps, strict=True) if size != 1]
+    even = all(step == n * inner for (_, step), (n, inner) in zip(found, found[1:], strict=False))
+    if not even or (last != 1 and c != 1):
+        return None
+    if t.rank == 2:
+        return v
+    return f.view(v, (product(sizes), c), (found[-1][1] if found else c, last))
+
+
+def gemm_of(
+    f: Former, x: Value, w: Value, y: Value, turned_x: bool = False, turned_w: bool = False,
+    group: Group | None = None, cost_of: Sequence[Op] | None = None, location: Location | None = None,
+) -> bool:  # fmt: skip
+    """Calls the kernel for y [rows…, N] = x w, with x [rows…, K], or [rows of K…, M] when it is `turned_x`, and w
+    [K, N] or [N, K]; False where it does not fit or pay."""
+    types = [memref(v) for v in (x, w, y)]
+    if not all(t.dtype == f32 and _is_known(t) and t.element_strides[-1] == 1 for t in types):
+        return False
+    if (whole := as_rows(f, y)) is None:
+        return False
+    m, n = (int(d) for d in memref(whole).shape)  # type: ignore[arg-type]
+    k = int(product(memref(x).shape)) // m if not turned_x else int(product(memref(x).shape[:-1]))  # type: ignore[arg-type]
+    shown = None
+    if group is not None:
+        if not all(_flat(f, v, tensor(group.result).shape) for v in group.inputs()):
+            return False
+        shown = _shown_as_rows(f, tensor(group.result).shape)
+    x = as_rows(f, x) or x
+    t = memref(x)
+    far = int(t.element_strides[-2]) * 4 if t.rank == 2 else 0  # type: ignore[call-overload]
+    given = Product(m, n, k, turned_x, turned_w, far, turned_x and group is None)
+    if not gemm_pays(f.target, given):
+        return False
+    choice = choose_gemm(f.target, given)
+    size = memory_size(f.target, choice)
+    memory = [f.alloc((Sym.symbol(THREADS), size), t.dtype)] if size else []
+    sums = whole if choice.parts == 1 else f.alloc((choice.parts, m, n), t.dtype)
     f.call(
-        "gemm", [x, w], [sums, *memory], c.parts * -(-count // c.tiles) * -(-groups // c.groups),
-        {"transpose_x": turned_x, "transpose_y": turned_w, "tile": c.tile, "block": (c.tiles, c.groups, c.step),
-         "parts": c.parts, "x": c.x, "w": c.w, "order": c.order, **({"slot": True} if memory else {})},
-        group=group, cost_of=cost_of, location=location, shown=shown,
-        unit_cost=(2.0 * m * n * k / (c.parts * -(-count // c.tiles) * -(-groups // c.groups)), 0), why=c.why,
+        "gemm",
+        [x, w],
+        [sums, *memory],
+        choice.units,
+        {
+            "transpose_x": turned_x,
+            "transpose_y": turned_w,
+            "tile": choice.tile,
+            "block": (choice.tiles, choice.groups, choice.step),
+            "parts": choice.parts,
+            "x": choice.x,
+            "w": choice.w,
+            "order": choice.order,
+            **({"slot": True} if memory else {}),
+        },
+        group=group,
+        cost_of=cost_of,
+        location=location,
+        shown=shown,
+        unit_cost=(2.0 * m * n * k / choice.units, 0),
+        why=choice.why,
     )
+    if choice.parts > 1:
+        add_up(f, location, sums, whole)
+    return True
+
+
+def add_up(f: Former, location: Location | None, sums: Value, y: Value) -> None:
+    """The parts of a sum, one after the other."""
+    t, out = memref(sums), memref(y)
+    f.call(
+        "reduce",
+        [sums],
+        [y],
+        (out.size + 63) // 64,
+        {"kind": "sum", "axes": (0,), "dtype": t.dtype},
+        unit_cost=(0, 4.0 * 64 * int(t.shape[0])),  # type: ignore[call-overload]
+        cost_of=(),
+        location=location,
+    )
+
+
+def _is_known(t: MemRefType) -> bool:
+    return all(isinstance(d, int) and d > 0 for d in t.shape) and all(isinstance(d, int) for d in t.element_strides)
+
+
+def _flat(f: Former, v: Value, shape: Sequence[object]) -> bool:
+    """Whether an operand of the steps that follow repeats over all rows, or has rows equally far apart."""
+    t = tensor(v)
+    if t.rank == 0 or t.size == t.shape[-1]:
+        return True
+    return t.shape == tuple(shape) and as_rows(f, f.buffer(v)) is not None
+
+
+def _shown_as_rows(f: Former, shape: Sequence[object]) -> Callable[[Value], Value]:
+    def shown(v: Value) -> Value:
+        return (as_rows(f, v) or v) if memref(v).shape == tuple(shape) else v
+
+    return shown

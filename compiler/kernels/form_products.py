@@ -18,6 +18,7 @@ from .dialect_memory import memref
 from .family import pack_panels
 from .form_conv import extras_flat, number
 from .form_filters import FAR_ROWS
+from .form_gemm import gemm_of
 from .form_moves import copy
 from .former import Former, Group, forms
 
@@ -37,11 +38,9 @@ def form_matmul(f: Former, group: Group) -> None:
         return
     x, y = f.buffer(op.x), f.result(group.result)
     transpose_x = op.transpose_x
-    import os
-    if os.environ.get("GEMM") and array is None and len(memref(y).shape) == 2 and 1 not in memref(y).shape:
-        from .form_gemm import gemm_call
-        gemm_call(f, x, f.buffer(op.y), y, op.transpose_x, op.transpose_y, group)
-        return
+    if array is None and len(memref(y).shape) == 2 and 1 not in memref(y).shape:
+        if gemm_of(f, x, f.buffer(op.y), y, transpose_x, op.transpose_y, group):
+            return
     if packed and array is not None:
         name = op.y.definer.attributes["value"].name if op.y.definer else ""
         w = f.constant(pack_panels(array.T if op.transpose_y else array), name, tensor(op.y).dtype)

@@ -6,6 +6,7 @@ import math
 from functools import partial
 from typing import Any
 
+from ...runtime.spec import DType
 from ..cost.winograd_gradient import WinogradGradientChoice
 from ..ir.core import Value
 from ..ir.dims import Sym
@@ -29,7 +30,8 @@ def winograd_gradient_call(
     channels, tiles = number(memref(x).shape[-1]), math.prod(grid)
     size = tuple(a + b - 1 for a, b in zip(m, taps, strict=True))
     points, wide = math.prod(size), choice.tile[1] * lanes
-    inner, outer = _apart(channels), _apart(-(-columns // wide) * wide)
+    inner, groups = _apart(channels), -(-columns // wide)
+    outer = groups * wide
     dtype, threads = memref(y).dtype, Sym.symbol(THREADS)
     params: dict[str, Any] = {
         "m": m, "r": taps, "grid": grid, "tile": choice.tile, "channels": channels, "columns": columns,
@@ -44,7 +46,7 @@ def winograd_gradient_call(
         units = choice.parts * lines
         call(
             "winograd_gradient_blocks", [x, dy], [sums, scratch], units,
-            {**params, "block": choice.block, "lines": int(choice.lines), "leading": (inner, outer),
+            {**params, "block": choice.block, "lines": int(choice.lines), "leading": (inner, wide),
              "strides": steps, "slot": True},
             unit_cost=(work / units, 0), cost_of=[op], why=choice.why(0, 1),
         )  # fmt: skip
@@ -53,23 +55,29 @@ def winograd_gradient_call(
             unit_cost=(0, 4.0 * points * columns * (choice.parts + 1)), cost_of=(), why=choice.why(1, 2),
         )  # fmt: skip
         return
-    v, u = (_points(f, points, tiles, row, dtype) for row in (inner, outer))
+    parts = -(-channels // choice.rows)
+    v, u = (
+        _points(f, (n, points, tiles, row), dtype)
+        for n, row in ((parts, _apart(choice.rows)), (groups, wide))
+    )
+    params["rows"] = choice.rows
     call(
         "winograd_gradient_windows", [x, dy], [v, u], tiles, params,
         unit_cost=(0, 4.0 * points * (channels + columns)), cost_of=(), why=choice.why(0, 1),
     )  # fmt: skip
-    scratch = f.alloc((threads, points, choice.rows + 1, wide), dtype)
-    units = -(-channels // choice.rows) * -(-columns // wide)
+    scratch = f.alloc((threads, points, choice.sums + 1, wide), dtype)
+    units = parts * groups
     call(
-        "winograd_gradient_product", [v, u], [y, scratch], units, {**params, "rows": choice.rows, "slot": True},
+        "winograd_gradient_product", [v, u], [y, scratch], units, {**params, "sums": choice.sums, "slot": True},
         unit_cost=(work / units, 0), cost_of=[op], why=choice.why(1, 2),
     )  # fmt: skip
 
 
-def _points(f: Former, points: int, tiles: int, row: int, dtype: Any) -> Value:
-    """Memory for transformed tiles [points, tiles, row]."""
+def _points(f: Former, shape: tuple[int, int, int, int], dtype: DType) -> Value:
+    """Memory for transformed tiles [parts, points, tiles, row]."""
+    parts, points, tiles, row = shape
     step = _apart(tiles * row)
-    return f.view(f.alloc((points, step), dtype), (points, tiles, row), (step, row, 1))
+    return f.view(f.alloc((parts, points, step), dtype), shape, (points * step, step, row, 1))
 
 
 def _apart(count: int) -> int:

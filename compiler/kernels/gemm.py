@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..cost.tiles import UNROLL, split_columns, split_rows
+from ..cost.gemm import GemmChoice, columns_of
+from ..cost.tiles import UNROLL, split_rows
 from ..ir.core import Value
 from ..ir.dims import product
 from ..ops.builtin import FuncOp
@@ -33,6 +34,10 @@ def lower_gemm(kernel: Kernel, target: Target) -> FuncOp:
     [K, N], [N, K] with params["transpose_y"], or packed [groups, K, width]; y [rows…, N], or [parts, M, N] with more
     than one part of the sum; memory [threads, numbers]."""
     return _Gemm(kernel, target).function()
+
+
+#: so many lines are asked for when a tile begins; more are spread over its steps
+AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class _Gemm:
         self.width = vectors * target.lanes
         self.tiles_each, self.groups_each, self.step = (int(d) for d in p["block"])
         self.rows = split_rows(self.m, self.tile_rows)
-        self.columns = split_columns(self.n, self.width, target.lanes)
+        self.columns = columns_of(target, self.n, p["tile"])
         self.tiles = self.rows.count + self.rows.rest_count
         self.groups = self.columns.full + (1 if self.columns.tail else 0)
         self.bias = leading_bias(kernel, 2)
@@ -190,27 +195,22 @@ class _Gemm:
             row(k.iv)
 
     def _put_tiles(self, block: _Block) -> None:
-        """Columns of x [K, M] as tiles [K, height]."""
+        """Columns of x [K…, M] as tiles [K, height]."""
         b = self.b
+        with b.loop(0, block.count) as k:
+            step = b.unravel(b.add(block.first, k.iv), self.lead)
 
-        def tile(number: Index, row: Index, height: int) -> None:
-            with b.loop(0, block.count) as k:
-                at = [*b.unravel(b.add(block.first, k.iv), self.lead), row]
-                part = b.read(self.x, at, (height,), (len(at) - 1,))
+            def tile(number: Index, row: Index, height: int) -> None:
+                part = b.read(self.x, [*step, row], (height,), (len(step),))
                 b.write(part, self.packed_x, [b.slot, number, k.iv, 0], (3,))  # type: ignore[arg-type, list-item]
 
-        self._each_tile(tile)
+            self._each_tile(tile)
 
     def _put_rows(self, block: _Block) -> None:
         """Rows of x [rows…, K], far apart, near each other."""
         b, n, count = self.b, self.target.lanes, block.count
-        cut = self.rows
-
-        def first_row(tile: Index) -> Index:
-            return b.add(b.mul(tile, cut.rows - 1), b.min(tile, cut.count)) if cut.rest_count else b.mul(tile, cut.rows)
-
-        self.base_row = first_row(self.first_tile)
-        with b.loop(self.base_row, first_row(self.end_tile)) as row:
+        self.base_row = self._first_row(self.first_tile)
+        with b.loop(self.base_row, self._first_row(self.end_tile)) as row:
             lead, near = b.unravel(row.iv, self.lead), b.sub(row.iv, self.base_row)
             whole = count // (4 * n) * 4 * n
             def move(k: Index, wide: int) -> None:
@@ -236,8 +236,7 @@ class _Gemm:
         axes = (len(where) - 2, len(where) - 1)
         start = self._start(column, width, inside) if block.start else zero_row(b, width, self.dtype)
         left, right = self._left(block, t, row, height), self._right(block, g, group, column, width, inside)
-        if not block.start or self.params("fetch"):
-            self._fetch(where, height, width)
+        self._fetch(where, height, width)
         acc = b.splat(start, shape)
         acc = accumulate(b, acc, [Depth(block.count, UNROLL)], left, right, self._ahead(block, t, g, height, width))
         if not block.start:
@@ -299,11 +298,79 @@ class _Gemm:
         return right
 
     def _ahead(self, block: _Block, t: Index, g: Index, height: int, width: int) -> Ahead:
-        return None
+        """What a tile does for the block behind: it asks for its share of its own columns of w, and of its own rows of
+        x where these are put together."""
+        if block.end:
+            return None
+        b, behind, count = self.b, b_next(self, block), self.step
+        asked: list[Ahead] = []
+        if self.way_w != "packed":
+            column = b.mul(b.add(self.first_group, g), self.width)
+            along = -(-count // LINE) if self.turned_w else -(-width // LINE)
+            lines = width * along if self.turned_w else count * along
+
+            def place(line: Index) -> tuple[Index, ...]:
+                far, near = b.div(line, along), b.mul(b.rem(line, along), LINE)
+                if self.turned_w:
+                    return b.add(column, far), b.add(behind, near)
+                return b.add(behind, far), b.add(column, near)
+
+            asked.append(self._share(self.w, place, lines, t, self.tiles_each, block.count))
+        found = [one for one in asked if one is not None]
+
+        def ask(at: Sequence[Index]) -> None:
+            for one in found:
+                one(at)
+
+        return ask if found else None
+
+    def _row_of(self, t: Index) -> Index:
+        """The first row of the unit's tile `t`."""
+        return self._first_row(self.b.add(self.first_tile, t))
+
+    def _first_row(self, tile: Index) -> Index:
+        b, cut = self.b, self.rows
+        if not cut.rest_count:
+            return b.mul(tile, cut.rows)
+        return b.add(b.mul(tile, cut.rows - 1), b.min(tile, cut.count))
+
+    def _share(
+        self, v: Value, place: Callable[[Index], tuple[Index, ...]], lines: int, number: Index, of: int, count: int
+    ) -> Ahead:
+        """Asks for the share `number` of `of` of so many lines, over the `count` steps of a tile; a few at once."""
+        b, own, steps = self.b, -(-lines // of), max(1, count // UNROLL)
+        before = b.mul(number, own)
+        if own <= AT_ONCE:
+            for i in range(own):
+                b.prefetch(v, *place(b.add(before, i)))
+            return None
+        each = -(-own // steps)
+
+        def ask(at: Sequence[Index]) -> None:
+            line = b.add(before, b.mul(b.div(at[-1], UNROLL), each))
+            for i in range(each):
+                b.prefetch(v, *place(b.add(line, i)))
+
+        return ask
+
+
+def b_next(g: _Gemm, block: _Block) -> Index:
+    return g.b.add(block.first, g.step)
 
 
 def b_mul(g: _Gemm, group: Index) -> Index:
     return g.b.mul(group, g.width)
+
+
+def memory_size(target: Target, choice: GemmChoice) -> int:
+    """Numbers of a thread's memory."""
+    high, width = choice.tile[0], choice.tile[1] * target.lanes
+    size = choice.groups * choice.step * width if choice.w == "copied" else 0
+    if choice.x == "tiles":
+        size += choice.tiles * choice.step * _padded(high)
+    elif choice.x == "rows":
+        size += choice.tiles * high * row_of(choice.step)
+    return -(-size // LINE) * LINE
 
 
 def _padded(rows: int) -> int:

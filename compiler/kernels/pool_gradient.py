@@ -19,6 +19,7 @@ from ..ir.types import MemRefType, ScalarType
 from ..ops.builtin import FuncOp
 from ..target import Target
 from . import dialect_arith as arith
+from . import dialect_memory as mem
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, lowers
@@ -225,7 +226,7 @@ class _MaxLowering(_Lowering):
         b.choose(whole, lambda: run(unrolled), lambda: run(clipped))
 
     def _add(self, value: Value, at: list[Index], inside: bool) -> None:
-        width = value.type.shape[0]  # type: ignore[attr-defined]
+        (width,) = mem.vector(value).shape
         self.write(self.b(arith.FLOAT["addf"], self.read(self.dx, at, width, inside), value), at, inside)
 
     def _clipped(self, image: Index, spans: list[Span], where: list[Index], width: int, inside: bool) -> None:
@@ -308,9 +309,8 @@ class _AvgLowering(_Lowering):
         taps = 1
         for k in self.kernel:
             taps *= k
-        return b(
-            arith.FLOAT["divf"], total, b.splat(b.number(float(taps), self.image.dtype), total.type.shape)
-        )  # type: ignore[attr-defined]
+        shape = mem.vector(total).shape
+        return b(arith.FLOAT["divf"], total, b.splat(b.number(float(taps), self.image.dtype), shape))
 
     def _divided(self, share: Value, at: list[Index]) -> Value:
         b = self.b

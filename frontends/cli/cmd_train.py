@@ -18,18 +18,28 @@ from .options import positive
 from .tables import fancy
 
 #: names that data files commonly have for inputs and targets
-_COMMON = (("x", "y"), ("x_train", "y_train"), ("images", "labels"), ("data", "target"), ("inputs", "targets"))
+_COMMON = (
+    ("x", "y"),
+    ("x_train", "y_train"),
+    ("images", "labels"),
+    ("data", "target"),
+    ("inputs", "targets"),
+)
 _WIDTH = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("library", help="a library compiled with --train (.so)")
     parser.add_argument("data", help="inputs and targets (.npz): by the library's names, or as x and y")
-    parser.add_argument("--epochs", type=positive, default=1, metavar="N", help="passes over the data (default 1)")
+    parser.add_argument(
+        "--epochs", type=positive, default=1, metavar="N", help="passes over the data (default 1)"
+    )
     parser.add_argument("--validation", metavar="FILE", help="samples to evaluate on after each epoch (.npz)")
     parser.add_argument("--restore", metavar="FILE", help="begin with this state (.safetensors)")
     parser.add_argument("--save", metavar="FILE", help="write the state here after each epoch (.safetensors)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the order of the samples (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the order of the samples (default 0)"
+    )
     parser.add_argument("--no-shuffle", action="store_true", help="take the samples in their order")
     parser.add_argument("--threads", type=positive, metavar="N", help="threads to use")
 
@@ -76,7 +86,9 @@ class _Bar:
             return
         self._last = now
         full = _WIDTH * done // steps
-        sys.stderr.write(f"\r\x1b[K{self._title} {'█' * full}{'░' * (_WIDTH - full)} {done}/{steps} {numbers(means)}")
+        sys.stderr.write(
+            f"\r\x1b[K{self._title} {'█' * full}{'░' * (_WIDTH - full)} {done}/{steps} {numbers(means)}"
+        )
         sys.stderr.flush()
 
     def clear(self) -> None:
@@ -94,7 +106,9 @@ def training_arrays(path: str, specs: tuple[TensorSpec, ...]) -> list[Array]:
     names = _names(found, specs)
     if names is None:
         wanted = ", ".join(s.name for s in specs)
-        raise InputError(f"{path!r}: expected arrays named {wanted}, or x and y, received {', '.join(found) or 'none'}")
+        raise InputError(
+            f"{path!r}: expected arrays named {wanted}, or x and y, received {', '.join(found) or 'none'}"
+        )
     return [_fitted(path, s, found[n]) for s, n in zip(specs, names, strict=True)]
 
 
@@ -114,7 +128,9 @@ def _fitted(path: str, spec: TensorSpec, array: Array) -> Array:
     elif array.ndim == len(spec.shape) + 1 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.shape[1:] != shape or not array.ndim:
-        raise InputError(f"{path!r}: {spec.name!r} has shape {list(array.shape)}, expected [samples, {', '.join(map(str, shape))}]")
+        raise InputError(
+            f"{path!r}: {spec.name!r} has shape {list(array.shape)}, expected [samples, {', '.join(map(str, shape))}]"
+        )
     kind: Any = spec.dtype.numpy
     if array.dtype.kind == "f" and kind.kind != "f":
         raise InputError(f"{path!r}: {spec.name!r} is {array.dtype}, expected {spec.dtype.tf_name}")

@@ -72,7 +72,9 @@ def _cut(x: Tensor, keys: list[Any]) -> Tensor:
                 count = max(-(-(first - last) // -step), 0)
                 first, last, step = first + (count - 1) * step, first + 1, -step
                 last = max(last, first) if count else first
-            starts.append(first), stops.append(max(last, first)), steps.append(step)
+            starts.append(first)
+            stops.append(max(last, first))
+            steps.append(step)
         elif isinstance(k, slice):
             if k.step not in (None, 1):
                 raise ShapeError(
@@ -80,18 +82,20 @@ def _cut(x: Tensor, keys: list[Any]) -> Tensor:
                 )
             first = _from_front(k.start or 0, size)
             starts.append(first)
-            (
-                stops.append(size if k.stop is None else dim_max(_from_front(k.stop, size), first)),
-                steps.append(1),
-            )
+            stops.append(size if k.stop is None else dim_max(_from_front(k.stop, size), first))
+            steps.append(1)
         elif _is_list(k):
-            starts.append(0), stops.append(size), steps.append(1)
+            starts.append(0)
+            stops.append(size)
+            steps.append(1)
         else:
             number = int(k)
             if isinstance(size, int) and not -size <= number < size:
                 raise IndexError(f"expected a subscript below {size}, received {number}")
             first = number + size if number < 0 else number
-            starts.append(first), stops.append(first + 1), steps.append(1)
+            starts.append(first)
+            stops.append(first + 1)
+            steps.append(1)
     whole = all(isinstance(a, int) and a == 0 for a in starts) and tuple(stops) == x.type.shape
     if not whole or any(s != 1 for s in steps):
         x = op(Slice, x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))

@@ -54,7 +54,7 @@ def inference_module(
         traced = Traced(run, types, "main")
     except Error:
         raise
-    except UNFORESEEN as e:
+    except (NotImplementedError, *UNFORESEEN) as e:
         raise UnsupportedError(f"{where}: the model cannot be traced for inputs {_shown(types)}: {e}") from e
     traced.freeze(traced.variables)
     module = new_module()
@@ -98,7 +98,7 @@ def _output(model: Any, name: str, where: str) -> Any:
 
 def _shapes(model: Any, where: str) -> Any:
     """Inputs of a model that is a subclass: those that it was built for."""
-    shape = model._build_shapes or getattr(model, "_called_shapes", None)
+    shape = model._build_shapes
     if shape is None:
         raise InputError(
             f"{where}: expected a model that knows its inputs: call it on data, or `build` it, before it is compiled"

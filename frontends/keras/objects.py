@@ -37,6 +37,20 @@ class UnknownObjectError(UnsupportedError, ValueError):
     """A configuration names a class or function that is not known; `ops` has the name."""
 
 
+#: configurations of objects by identity, while one configuration of several is written
+_written: list[dict[int, tuple[Any, dict[str, Any]]]] = []
+
+
+@contextlib.contextmanager
+def numbering() -> Iterator[None]:
+    """Inside of it an object that is written several times gets a number in its configurations."""
+    _written.append({})
+    try:
+        yield
+    finally:
+        _written.pop()
+
+
 @contextlib.contextmanager
 def sharing() -> Iterator[None]:
     """Inside of it equal numbers in configurations mean the same object."""
@@ -142,6 +156,10 @@ def serialize_keras_object(obj: Any) -> Any:
     if not hasattr(obj, "get_config"):
         raise ValueError(f"expected an object with get_config(), received a {thing.__name__}")
     made["config"] = obj.get_config()
+    if _written:
+        first = _written[-1].setdefault(id(obj), (obj, made))[1]
+        if first is not made:
+            made["shared_object_id"] = first.setdefault("shared_object_id", len(_written[-1]))
     return made
 
 

@@ -6,7 +6,6 @@ the bytes for.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -220,7 +219,3 @@ def writing(target: Any) -> Iterator[Any]:
     """A new file, at a path or in an open binary file: h5py's root group."""
     with library().File(target, "w") as file:
         yield file
-
-
-def in_memory() -> io.BytesIO:
-    return io.BytesIO()

@@ -8,9 +8,13 @@ from typing import Any
 from ...compiler.ir.core import Block, Op, Value
 from ...compiler.ir.dims import Dim, Sym, substitute
 from ...compiler.ir.types import TensorType
+from ...compiler.ops.activation import Rsqrt, Sqrt
 from ...compiler.ops.base import tensor
 from ...compiler.ops.builtin import functions
 from ...compiler.ops.constant import Constant
+from ...compiler.ops.elementwise import Add, Cast
+from ...compiler.ops.norm import BatchNorm
+from ...compiler.ops.shape import Reshape
 from ...compiler.ops.variable import ReadVariable
 from ...compiler.ops.variable import Variable as VariableOp
 from ...runtime.errors import OptionError, UnsupportedError
@@ -26,7 +30,8 @@ _FEWEST = 2
 
 class ImportedGraph(Model):
     """The first function of a graph-level module. Float constants of two or more elements whose name matches the
-    expression `trainable` are variables.
+    expression `trainable` are variables, but for the statistics of batch normalisations: a gradient would make
+    variances negative.
 
     Raises OptionError when the expression is none, or matches nothing.
     """
@@ -39,10 +44,12 @@ class ImportedGraph(Model):
         try:
             wanted = re.compile(trainable)
         except re.error as e:
-            raise OptionError(f"expected a regular expression for the names of weights, received {trainable!r}: {e}") from None
+            raise OptionError(
+                f"expected a regular expression for the names of weights, received {trainable!r}: {e}"
+            ) from None
         names: list[str] = []
         for op in self._func.walk():
-            if isinstance(op, Constant) and _is_weight(op):
+            if isinstance(op, Constant) and _is_weight(op) and not _is_statistic(op.result):
                 names.append(_name(op))
                 if wanted.search(names[-1]):
                     self._weights[op] = self._variable(names[-1], op.value.array)
@@ -51,12 +58,18 @@ class ImportedGraph(Model):
                 self._symbols[op.sym_name] = self._variable(op.sym_name, op.value.array)
         if not self._weights and not self._symbols:
             known = ", ".join(names[:10]) or "none"
-            raise OptionError(f"expected an expression that matches names of weights, received {trainable!r}; weights: {known}")
+            raise OptionError(
+                f"expected an expression that matches names of weights, received {trainable!r}; weights: {known}"
+            )
         self.built = True
 
     def _variable(self, name: str, value: Any) -> Variable:
         taken = {v.path for v in (*self._weights.values(), *self._symbols.values())}
-        unique = name if name not in taken else next(f"{name}_{k}" for k in range(1, len(taken) + 2) if f"{name}_{k}" not in taken)
+        unique = (
+            name
+            if name not in taken
+            else next(f"{name}_{k}" for k in range(1, len(taken) + 2) if f"{name}_{k}" not in taken)
+        )
         made = Variable(value, name=unique)
         made.path = unique
         return made
@@ -90,7 +103,9 @@ class ImportedGraph(Model):
             with nodes.named(op.location):
                 if isinstance(op, Constant):
                     variable = self._weights.get(op)
-                    made: nodes.Node = variable.value.node if variable is not None else nodes.leaf(op.value.array)
+                    made: nodes.Node = (
+                        variable.value.node if variable is not None else nodes.leaf(op.value.array)
+                    )
                 elif isinstance(op, ReadVariable):
                     made = self._symbols[op.variable.name].value.node
                 elif op.regions or not op.has("pure"):
@@ -106,6 +121,19 @@ class ImportedGraph(Model):
 
 def _is_weight(op: Constant) -> bool:
     return op.value.dtype.is_float and op.value.array.size >= _FEWEST
+
+
+def _is_statistic(v: Value) -> bool:
+    """Whether a constant is a mean or a variance: of a batch normalisation, or what a root is taken of after a small
+    number is added."""
+    for user, place in v.uses:
+        if isinstance(user, BatchNorm) and user.spec.operand_names[place] in ("mean", "variance"):
+            return True
+        if isinstance(user, (Reshape, Cast)) and _is_statistic(user.result):
+            return True
+        if isinstance(user, Add) and any(isinstance(u, (Rsqrt, Sqrt)) for u in user.result.users):
+            return True
+    return False
 
 
 def _name(op: Constant) -> str:

@@ -69,7 +69,9 @@ def training_module(
     constants. Raises OptionError for an unknown optimizer, loss or metric, and without a batch.
     """
     if batch is None:
-        raise OptionError("expected --batch N beside --train: a training step is compiled for a number of samples")
+        raise OptionError(
+            "expected --batch N beside --train: a training step is compiled for a number of samples"
+        )
     chosen = made(optimizer, "the optimizer", optimizers.get)
     objective = made(loss, "the loss", loss_of)
     try:
@@ -80,7 +82,10 @@ def training_module(
     chosen.build(model.trainable_variables)
     predict = Traced(lambda *x: model(_joined(x), training=False), inputs, "predict")
     targets = [_target(t, loss) for t in _results(predict)]
-    named = [(f"target_{n}" if len(targets) > 1 else "target", t) for n, t in zip(model.output_names, targets, strict=True)]
+    named = [
+        (f"target_{n}" if len(targets) > 1 else "target", t)
+        for n, t in zip(model.output_names, targets, strict=True)
+    ]
 
     def step(run: Callable[[Any], dict[str, Any]]) -> Callable[..., list[Tensor]]:
         def body(*flat: Tensor) -> list[Tensor]:
@@ -181,5 +186,3 @@ def _variables(model: Any, functions: Sequence[Traced]) -> dict[Variable, str]:
             taken.add(name)
             names[v] = name
     return names
-
-

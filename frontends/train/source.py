@@ -46,7 +46,11 @@ def load_training(src: Any, options: CompileOptions, resources: str | None = Non
         model = sources.model_of(src, kind, str(src))
     else:
         model = load_model(
-            src, inputs=options.inputs, outputs=options.outputs, signature=options.signature, resources=resources
+            src,
+            inputs=options.inputs,
+            outputs=options.outputs,
+            signature=options.signature,
+            resources=resources,
         )
     return training_source(model, options, model_name(src))
 
@@ -58,10 +62,14 @@ def choose(model: Any, trainable: str) -> None:
     try:
         wanted = re.compile(trainable)
     except re.error as e:
-        raise OptionError(f"expected a regular expression for the names of weights, received {trainable!r}: {e}") from None
+        raise OptionError(
+            f"expected a regular expression for the names of weights, received {trainable!r}: {e}"
+        ) from None
     weights = [v for v in model.weights if v.trainable]
     for v in weights:
         v.trainable = wanted.search(v.path) is not None
     if not any(v.trainable for v in weights):
         known = ", ".join(v.path for v in weights[:10])
-        raise OptionError(f"expected an expression that matches names of weights, received {trainable!r}; weights: {known}")
+        raise OptionError(
+            f"expected an expression that matches names of weights, received {trainable!r}; weights: {known}"
+        )

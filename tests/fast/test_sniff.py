@@ -145,7 +145,15 @@ def test_cut_and_changed_content_is_told_too():
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_is_compiled_or_explained(kind):
     sentence = explain(kind, "some/model.x")
-    compiled = (Kind.GRAPH, Kind.GRAPH_TEXT, Kind.SAVED_MODEL, Kind.IR_TEXT, Kind.KERAS, Kind.HDF5, Kind.PYTHON)
+    compiled = (
+        Kind.GRAPH,
+        Kind.GRAPH_TEXT,
+        Kind.SAVED_MODEL,
+        Kind.IR_TEXT,
+        Kind.KERAS,
+        Kind.HDF5,
+        Kind.PYTHON,
+    )
     assert (sentence == "") == (kind in compiled)
     assert set(KINDS) == set(Kind)
     if sentence:

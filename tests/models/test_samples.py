@@ -84,7 +84,14 @@ def test_a_c_program_trains_lenet(sample: Any, tmp_path: Path) -> None:
     _run(sys.executable, SAMPLES / "c" / "digits_file.py", "digits.bin", cwd=tmp_path)
     flags = ("-Wall", "-Wextra", "-Werror", "-I.")
     _run(
-        "cc", *flags, SAMPLES / "c" / "train_lenet.c", "./liblenet.so", "-Wl,-rpath,.", "-o", "train_lenet", cwd=tmp_path
+        "cc",
+        *flags,
+        SAMPLES / "c" / "train_lenet.c",
+        "./liblenet.so",
+        "-Wl,-rpath,.",
+        "-o",
+        "train_lenet",
+        cwd=tmp_path,
     )
     out = _run("./train_lenet", "digits.bin", 60, cwd=tmp_path)
     assert (tmp_path / "straight.safetensors").read_bytes() == (tmp_path / "resumed.safetensors").read_bytes()

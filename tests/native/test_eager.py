@@ -38,10 +38,25 @@ def test_equal_computations_compile_once() -> None:
 def test_operators() -> None:
     t = ops.convert_to_tensor(X)
     pairs: list[tuple[Any, Any]] = [
-        (2 - t, 2 - X), (t / 2, X / 2), (2 / (t + 1), 2 / (X + 1)), (t // 3, X // 3), (t % 3, X % 3), (-t, -X), (t**2, X**2),
-        (t**0.5, X**0.5), (2.0**t, 2.0**X), (abs(t - 5), abs(X - 5)), (t @ t.T, X @ X.T), (X @ t.T, X @ X.T), (t > 3, X > 3),
-        (t == 3, X == 3), ((t > 3) & (t < 7), (X > 3) & (X < 7)), (~(t > 3), ~(X > 3)), (X + t, X + X), (t[1:, ::-1], X[1:, ::-1]),
-    ]  # fmt: skip
+        (2 - t, 2 - X),
+        (t / 2, X / 2),
+        (2 / (t + 1), 2 / (X + 1)),
+        (t // 3, X // 3),
+        (t % 3, X % 3),
+        (-t, -X),
+        (t**2, X**2),
+        (t**0.5, X**0.5),
+        (2.0**t, 2.0**X),
+        (abs(t - 5), abs(X - 5)),
+        (t @ t.T, X @ X.T),
+        (X @ t.T, X @ X.T),
+        (t > 3, X > 3),
+        (t == 3, X == 3),
+        ((t > 3) & (t < 7), (X > 3) & (X < 7)),
+        (~(t > 3), ~(X > 3)),
+        (X + t, X + X),
+        (t[1:, ::-1], X[1:, ::-1]),
+    ]
     for got, want in pairs:
         assert isinstance(got, Tensor)
         assert np.allclose(got.numpy(), want, rtol=1e-6), want
@@ -90,7 +105,11 @@ def test_old_values_survive_assignments() -> None:
     before, doubled, chain = v.value, v * 2, v + 0
     v.assign(v * 10)
     assert v.numpy().tolist() == [10, 20]
-    assert (before.numpy().tolist(), doubled.numpy().tolist(), chain.numpy().tolist()) == ([1, 2], [2, 4], [1, 2])
+    assert (before.numpy().tolist(), doubled.numpy().tolist(), chain.numpy().tolist()) == (
+        [1, 2],
+        [2, 4],
+        [1, 2],
+    )
     late = v + 1
     v.assign([7.0, 7.0])
     assert late.numpy().tolist() == [11, 21]

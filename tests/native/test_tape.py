@@ -191,7 +191,9 @@ def test_methods_and_options() -> None:
             return self.total.value
 
     a, b = Counter(), Counter()
-    assert (float(a.add(X[:2])), float(a.add(X[:2])), float(b.add(X[:2]))) == pytest.approx((-24 / 7, -48 / 7, -24 / 7))
+    assert (float(a.add(X[:2])), float(a.add(X[:2])), float(b.add(X[:2]))) == pytest.approx(
+        (-24 / 7, -48 / 7, -24 / 7)
+    )
     with pytest.raises(InputError, match="no option wrong"):
         nw.function(lambda x: x, wrong=1)
 

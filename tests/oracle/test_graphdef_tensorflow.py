@@ -8,14 +8,10 @@ import sys
 
 import numpy as np
 import pytest
-from netwright.compiler.ops.interpreter import run_module
 from netwright.frontends import sniff
 from netwright.frontends.tensorflow import proto
 from netwright.frontends.tensorflow.graphdef import Graph, read_graph
-from netwright.frontends.tensorflow.savedmodel import import_saved_model
 from netwright.frontends.tensorflow.tensors import OtherType, data_type
-
-from ..helpers import close
 
 # TensorFlow calls what Python and numpy deprecate.
 pytestmark = pytest.mark.filterwarnings("ignore")

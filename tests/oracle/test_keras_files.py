@@ -97,6 +97,15 @@ def branches():
     return real.Model(x, outs), [(4, 4)]
 
 
+def inside_and_out():
+    """A layer that a model and one inside of it share."""
+    common = K.Dense(4, name="common")
+    inside = real.Input((4,))
+    nest = real.Model(inside, K.Dense(3)(common(inside)), name="nest")
+    x = real.Input((4,), name="x")
+    return real.Model(x, nest(common(x))), [(4, 4)]
+
+
 MODELS = [images, shared, words, chain, attention, branches]
 #: what real Keras cannot read from its own legacy files: functions between layers, losses by output
 LEGACY = [chain, attention, branches]
@@ -138,7 +147,9 @@ def test_keras_archives_both_ways(build, tmp_path):
     same(mine, x, want)
     assert type(mine.optimizer).__name__ == type(getattr(model, "optimizer", None)).__name__
     mine.save(tmp_path / "mine.keras")
-    same(real.models.load_model(tmp_path / "mine.keras"), x, want)
+    again = real.models.load_model(tmp_path / "mine.keras")
+    same(again, x, want)
+    assert len(again.weights) == len(mine.weights) == len(model.weights)
 
 
 @pytest.mark.filterwarnings("ignore:.*it begins anew:UserWarning")

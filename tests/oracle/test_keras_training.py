@@ -139,19 +139,34 @@ def test_twenty_steps(keras: Any, build: Build) -> None:
         a, b = want.train_on_batch(x, y), got.train_on_batch(x, y)
         assert abs(a - b) <= 1e-3 * max(abs(a), 1e-2), f"step {i}: {b}, Keras has {a}"
     for v, w in zip(got.weights, want.get_weights(), strict=True):
-        close(v.numpy(), w, 1e-3)
+        if not v.path.endswith("key/bias"):  # their gradient is zero but for rounding, which Adam makes large
+            close(v.numpy(), w, 1e-3)
     x, _ = batch(want, build, 99)
     close(got.predict(x, verbose=0), want.predict(x, verbose=0), 1e-3)
 
 
 OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
-    ("SGD", {}), ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "nesterov": True}), ("SGD", {"weight_decay": 0.01}),
-    ("RMSprop", {}), ("RMSprop", {"centered": True, "momentum": 0.5}), ("Adam", {}), ("Adam", {"amsgrad": True}),
-    ("AdamW", {"weight_decay": 0.01}), ("Adagrad", {}), ("Adadelta", {"learning_rate": 1.0}), ("Adamax", {}), ("Nadam", {}),
-    ("Ftrl", {"learning_rate": 0.1}), ("Lion", {}), ("Adam", {"clipnorm": 0.1}), ("Adam", {"clipvalue": 0.01}),
-    ("Adam", {"global_clipnorm": 0.1}), ("SGD", {"use_ema": True, "ema_momentum": 0.9}),
+    ("SGD", {}),
+    ("SGD", {"momentum": 0.9}),
+    ("SGD", {"momentum": 0.9, "nesterov": True}),
+    ("SGD", {"weight_decay": 0.01}),
+    ("RMSprop", {}),
+    ("RMSprop", {"centered": True, "momentum": 0.5}),
+    ("Adam", {}),
+    ("Adam", {"amsgrad": True}),
+    ("AdamW", {"weight_decay": 0.01}),
+    ("Adagrad", {}),
+    ("Adadelta", {"learning_rate": 1.0}),
+    ("Adamax", {}),
+    ("Nadam", {}),
+    ("Ftrl", {"learning_rate": 0.1}),
+    ("Lion", {}),
+    ("Adam", {"clipnorm": 0.1}),
+    ("Adam", {"clipvalue": 0.01}),
+    ("Adam", {"global_clipnorm": 0.1}),
+    ("SGD", {"use_ema": True, "ema_momentum": 0.9}),
     ("Adam", {"use_ema": True, "ema_momentum": 0.9, "ema_overwrite_frequency": 2}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "settings"), OPTIMIZERS, ids=lambda v: str(v))
@@ -173,14 +188,24 @@ def test_each_optimizer(keras: Any, name: str, settings: dict[str, Any]) -> None
 
 
 LOSSES: list[tuple[str, dict[str, Any], str]] = [
-    ("MeanSquaredError", {}, "real"), ("MeanAbsoluteError", {}, "real"), ("MeanAbsolutePercentageError", {}, "real"),
-    ("MeanSquaredLogarithmicError", {}, "positive"), ("Huber", {"delta": 0.5}, "real"), ("LogCosh", {}, "real"),
-    ("BinaryCrossentropy", {"from_logits": True}, "binary"), ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "binary"),
+    ("MeanSquaredError", {}, "real"),
+    ("MeanAbsoluteError", {}, "real"),
+    ("MeanAbsolutePercentageError", {}, "real"),
+    ("MeanSquaredLogarithmicError", {}, "positive"),
+    ("Huber", {"delta": 0.5}, "real"),
+    ("LogCosh", {}, "real"),
+    ("BinaryCrossentropy", {"from_logits": True}, "binary"),
+    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "binary"),
     ("CategoricalCrossentropy", {"from_logits": True}, "onehot"),
     ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, "onehot"),
-    ("SparseCategoricalCrossentropy", {"from_logits": True}, "sparse"), ("KLDivergence", {}, "share"), ("CosineSimilarity", {}, "real"),
-    ("Hinge", {}, "sign"), ("SquaredHinge", {}, "sign"), ("CategoricalHinge", {}, "onehot"), ("Poisson", {}, "positive"),
-]  # fmt: skip
+    ("SparseCategoricalCrossentropy", {"from_logits": True}, "sparse"),
+    ("KLDivergence", {}, "share"),
+    ("CosineSimilarity", {}, "real"),
+    ("Hinge", {}, "sign"),
+    ("SquaredHinge", {}, "sign"),
+    ("CategoricalHinge", {}, "onehot"),
+    ("Poisson", {}, "positive"),
+]
 
 
 def targets(kind: str, r: np.random.Generator, n: int) -> Any:

@@ -32,9 +32,13 @@ class Dense(Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if lora_rank is not None or lora_alpha is not None or quantization_config is not None:
-            raise ValueError("expected no lora_rank, lora_alpha or quantization_config: these are not built here")
+            raise ValueError(
+                "expected no lora_rank, lora_alpha or quantization_config: these are not built here"
+            )
         if not isinstance(units, int) or units <= 0:
-            raise ValueError(f"Received an invalid value for `units`, expected a positive integer. Received: units={units}")
+            raise ValueError(
+                f"Received an invalid value for `units`, expected a positive integer. Received: units={units}"
+            )
         self.units = units
         self.activation = activations.get(activation)
         self.use_bias = use_bias

@@ -85,8 +85,9 @@ def symbolic_call(layer: Any, bound: inspect.BoundArguments, run: Callable[..., 
         result = run(*bound.args, **bound.kwargs)
     made = rebuilt(result, lambda t: _output(t, call))
     for i, t in enumerate(v for v in leaves(made) if isinstance(v, Tensor)):
-        t.node.source = (call, i)
-        t.node.name = f"{layer.name}_{i}" if i else layer.name
+        if isinstance(t.node, Placeholder):
+            t.node.source = (call, i)
+            t.node.name = f"{layer.name}_{i}" if i else layer.name
     call.outputs = made
     layer._calls.append(call)
     return made

@@ -29,11 +29,11 @@ class Holder:
     def _set_up(self) -> None:
         """What every layer has; also of those that set attributes before they call this class's __init__."""
         if "built" not in vars(self):
-            values: dict[str, Any] = dict(
-                built=False, _trainable=True, _dtype="float32", _losses=[], _variables=[], _calls=[],
-                supports_masking=False, input_spec=None, activity_regularizer=None, _build_shapes=None,
-                name=None, input_shape_given=None, autocast=True,
-            )  # fmt: skip
+            values: dict[str, Any] = {
+                "built": False, "_trainable": True, "_dtype": "float32", "_losses": [], "_variables": [], "_calls": [],
+                "supports_masking": False, "input_spec": None, "activity_regularizer": None, "_build_shapes": None,
+                "name": None, "input_shape_given": None, "autocast": True,
+            }  # fmt: skip
             for k, v in values.items():
                 object.__setattr__(self, k, v)
 
@@ -119,13 +119,15 @@ class Holder:
         have = self.weights
         if len(have) != len(weights):
             raise ValueError(
-                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length {len(weights)}, "
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
+                f"{len(weights)}, "
                 f"but the layer was expecting {len(have)} weights."
             )
         for v, w in zip(have, weights, strict=True):
             if tuple(np.shape(w)) != v.shape:
                 raise ValueError(
-                    f"Layer {self.name} weight shape {v.shape} is not compatible with provided weight shape {np.shape(w)}."
+                    f"Layer {self.name} weight shape {v.shape} is not compatible with provided weight shape "
+                    f"{np.shape(w)}."
                 )
         for v, w in zip(have, weights, strict=True):
             v.assign(np.asarray(w))
@@ -191,7 +193,8 @@ class Holder:
         have = self._saved()
         if len(store) != len(have):
             raise ValueError(
-                f"Layer '{self.name}' expected {len(have)} variables, but received {len(store)} variables during loading. "
+                f"Layer '{self.name}' expected {len(have)} variables, but received {len(store)} variables during "
+                "loading. "
                 f"Expected: {[v.path for v in have]}"
             )
         for i, v in enumerate(have):

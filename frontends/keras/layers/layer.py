@@ -82,7 +82,8 @@ class Layer(Holder):
         """What the last call added, and the regularizers' losses of the weights."""
         out: list[Tensor] = []
         for layer in self._flatten_layers():
-            out += layer._losses
+            # those of a function that is traced no more have no value
+            out += [t for t in layer._losses if nodes.current_trace() is not None or not t.is_symbolic]
         return out + self.weight_losses()
 
     def weight_losses(self) -> list[Tensor]:

@@ -35,7 +35,7 @@ def check_inputs(layer: Any, spec: Any, inputs: Any) -> None:
     """Raises ValueError where inputs are not as a layer's `input_spec` says."""
     if spec is None:
         return
-    specs, given = list(leaves(spec)), [t for t in leaves(inputs)]
+    specs, given = list(leaves(spec)), list(leaves(inputs))
     if len(specs) != len(given):
         raise ValueError(
             f'Layer "{layer.name}" expects {len(specs)} input(s), but it received {len(given)} input tensors.'

@@ -12,7 +12,7 @@ from ..trainer.trainer import Trainer
 from .graph import Graph
 
 
-class Model(Trainer, Layer):
+class Model(Trainer):
     """A layer with training.
 
     model = Model(inputs, outputs)         # from symbolic tensors
@@ -172,9 +172,14 @@ class Model(Trainer, Layer):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A model of this configuration."""
         if {"name", "layers", "input_layers", "output_layers"} <= set(config):
-            from ..saving.functional_config import functional_from_config
+            from ..saving.functional_reader import functional_from_config
 
             return functional_from_config(cls, config, custom_objects)
+        if cls in (Model, Functional):
+            missing = [k for k in ("name", "layers", "input_layers", "output_layers") if k not in config]
+            raise ValueError(
+                f"expected {', '.join(missing)} in the configuration of a functional model, found none"
+            )
         return super().from_config(config)
 
 

@@ -38,7 +38,8 @@ class Sequential(Model):
         if any(layer is have for have in self._stack) or layer.name in [have.name for have in self._stack]:
             raise ValueError(
                 "All layers added to a Sequential model should have unique names. Name "
-                f"'{layer.name}' is already the name of a layer in this model. Update the `name` argument to pass a unique name."
+                f"'{layer.name}' is already the name of a layer in this model. Update the `name` argument to pass a "
+                "unique name."
             )
         if isinstance(layer, InputLayer) and self._stack:
             raise ValueError(

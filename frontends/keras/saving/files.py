@@ -8,13 +8,18 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ....runtime.errors import UNFORESEEN, Error, FormatError, InputError
 from ...keras_file import archive, hdf5
 from ..loading import loading
-from ..objects import custom_object_scope, deserialize_keras_object, serialize_keras_object, sharing
+from ..objects import (
+    custom_object_scope,
+    deserialize_keras_object,
+    numbering,
+    serialize_keras_object,
+    sharing,
+)
 from . import legacy, state
 
 _OLD = (".h5", ".hdf5")
@@ -81,7 +86,7 @@ def _write_archive(model: Any, target: Any) -> None:
 
     config = json.dumps(serialized_model(model))
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
-    memory = hdf5.in_memory()
+    memory = io.BytesIO()
     with hdf5.writing(memory) as root:
         state.save_state(model, root)
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": now})
@@ -90,7 +95,8 @@ def _write_archive(model: Any, target: Any) -> None:
 
 def serialized_model(model: Any) -> dict[str, Any]:
     """A model's configuration with how it was built and compiled."""
-    config = serialize_keras_object(model)
+    with numbering():
+        config = serialize_keras_object(model)
     built = model.get_build_config()
     if built is not None:
         config["build_config"] = serialize_keras_object(built)
@@ -162,7 +168,7 @@ def foreseen(where: str) -> Iterator[None]:
         yield
     except Error:
         raise
-    except (MemoryError, *UNFORESEEN) as e:
+    except (MemoryError, NotImplementedError, *UNFORESEEN) as e:
         text = str(e).strip() or type(e).__name__
         raise FormatError(f"{where}: the model cannot be made from what the file says: {text[:2000]}") from e
 
@@ -281,7 +287,3 @@ def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
         if isinstance(trained, dict) and trained.get("optimizer") is not None:
             model.compile_from_config(trained)
     return model
-
-
-def path_of(filepath: Any) -> Path:
-    return Path(_text(filepath))

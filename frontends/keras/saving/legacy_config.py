@@ -6,7 +6,7 @@ from typing import Any
 
 #: arguments of layers that mean nothing here, by class; None: of all
 _DROPPED: dict[str | None, tuple[str, ...]] = {
-    None: ("batch_input_shape_", "dynamic"),
+    None: ("dynamic",),
     "BatchNormalization": (
         "fused",
         "virtual_batch_size",
@@ -39,8 +39,6 @@ def modern(value: Any) -> Any:
     config = out.get("config")
     if "class_name" in out and isinstance(config, dict) and "module" not in out:
         out["config"] = _layer(str(out["class_name"]), config)
-        if out["class_name"] == "TensorFlowOpLayer":
-            pass
     if "optimizer_config" in out and isinstance(out["optimizer_config"], dict):
         inner = out["optimizer_config"].get("config")
         if isinstance(inner, dict):

@@ -76,25 +76,25 @@ def _public(thing: Any, name: str) -> str:
 def _paths(thing: Any) -> Iterator[tuple[str, Any]]:
     """All objects with state, each once, by its path."""
     visited: set[int] = set()
-    todo: list[tuple[str, Any, str]] = [("", thing, "thing")]
+    todo: list[tuple[str, Any]] = [("", thing)]
     while todo:
-        path, value, _ = todo.pop()
+        path, value = todo.pop()
         if isinstance(value, (list, tuple, dict)):
             if id(value) in visited:
                 continue
             visited.add(id(value))
             used: dict[str, int] = {}
-            inner: list[tuple[str, Any, str]] = []
+            inner: list[tuple[str, Any]] = []
             for v in value.values() if isinstance(value, dict) else value:
                 if is_saveable(v):
-                    inner.append((f"{path}/{_unique(naming.snake_case(type(v).__name__), used)}", v, ""))
+                    inner.append((f"{path}/{_unique(naming.snake_case(type(v).__name__), used)}", v))
                 elif isinstance(v, (list, tuple, dict)):
-                    inner.append((f"{path}/{_unique('container', used)}", v, ""))
+                    inner.append((f"{path}/{_unique('container', used)}", v))
             todo += reversed(inner)
         elif is_saveable(value) and id(value) not in visited:
             visited.add(id(value))
             yield path, value
-            below = [(f"{path}/{n}" if path else n, v, "") for n, v in children(value)]
+            below = [(f"{path}/{n}" if path else n, v) for n, v in children(value)]
             todo += reversed([b for b in below if is_saveable(b[1]) or isinstance(b[1], (list, tuple, dict))])
 
 

@@ -90,7 +90,7 @@ class Loops:
                 break
             calls.on_train_batch_begin(number)
             logs = self._run_step(self._step("train", batch), batch, "train")
-            means = means or Means([k for k in logs if k == "loss" or k.endswith("_loss")])
+            means = means or Means(self.loss_names)
             shown = _sorted(means.add(logs, _size(batch)))
             calls.on_train_batch_end(number, shown)
             if self.stop_training:
@@ -135,7 +135,7 @@ class Loops:
             calls.on_test_batch_begin(number)
             step = self._step("test", batch)
             logs = step.structured(step(batch))
-            means = means or Means([k for k in logs if k == "loss" or k.endswith("_loss")])
+            means = means or Means(self.loss_names)
             calls.on_test_batch_end(number, means.add(logs, _size(batch)))
         if means is None:
             raise ValueError("expected data to evaluate on, received none")

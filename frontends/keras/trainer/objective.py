@@ -18,7 +18,8 @@ def _by_output(given: Any, names: list[str], what: str) -> list[Any]:
         unknown = [k for k in given if k not in names]
         if unknown:
             raise ValueError(
-                f"In the dict argument `{what}`, key '{unknown[0]}' does not correspond to any model output. Outputs: {names}"
+                f"In the dict argument `{what}`, key '{unknown[0]}' does not correspond to any model output. "
+                f"Outputs: {names}"
             )
         return [given.get(n) for n in names]
     if isinstance(given, (list, tuple)):
@@ -181,11 +182,11 @@ def metric_of(metric: Any, target: Any, value: Any) -> Any:
         return metric
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "")
     if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
-        shape = None if target is None else convert(target).shape
+        shape = value.shape if target is None else convert(target).shape
         metric = metrics_module.resolve_accuracy(shape, value.shape)
     elif isinstance(metric, str) and metric.lower() in ("crossentropy", "ce"):
         metric = metrics_module.resolve_crossentropy(
-            None if target is None else convert(target).shape, value.shape
+            value.shape if target is None else convert(target).shape, value.shape
         )
     made = metrics_module.get(metric)
     if isinstance(made, metrics_module.Metric):

@@ -9,22 +9,42 @@ import numpy as np
 from ...eager.structure import leaves
 from ...eager.tensor import Tensor
 from .. import optimizers
+from ..layers.layer import Layer
 from .data import as_arrays, class_weights
 from .loops import Loops
 from .objective import Metrics, Objective
 from .step import Step, gradients_of, hashable, types_of
 
 
-class Trainer(Loops):
+class Trainer(Loops, Layer):
     """What makes a layer a model. A subclass may have its own `train_step(data)`, `test_step`, `predict_step`,
     which are traced and compiled as the own ones are, and `compute_loss`."""
 
+    _graph: Any
+    optimizer: Any
+    history: Any
+    stop_training: bool
+    compiled: bool
+    _objective: Objective | None
+    _metrics: Metrics | None
+    _steps: dict[Any, Step]
+    _fast: dict[Any, Step]
+    _compile_config: dict[str, Any] | None
+
     def set_up(self) -> None:
         """Before anything is compiled."""
-        hidden: dict[str, Any] = dict(
-            optimizer=None, loss=None, stop_training=False, _objective=None, _metrics=None, _steps={}, _fast={},
-            _compile_config=None, history=None, compiled=False,
-        )  # fmt: skip
+        hidden: dict[str, Any] = {
+            "optimizer": None,
+            "loss": None,
+            "stop_training": False,
+            "_objective": None,
+            "_metrics": None,
+            "_steps": {},
+            "_fast": {},
+            "_compile_config": None,
+            "history": None,
+            "compiled": False,
+        }
         for k, v in hidden.items():
             object.__setattr__(self, k, v)
 
@@ -49,10 +69,16 @@ class Trainer(Loops):
         self.loss = loss
         self._objective = Objective(loss, loss_weights) if loss is not None else None
         self._metrics = Metrics(metrics, weighted_metrics)
-        self._compile_config = dict(
-            optimizer=optimizer, loss=loss, loss_weights=loss_weights, metrics=metrics, weighted_metrics=weighted_metrics,
-            run_eagerly=run_eagerly, steps_per_execution=steps_per_execution, jit_compile=False,
-        )  # fmt: skip
+        self._compile_config = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": False,
+        }
         self._steps, self._fast = {}, {}
         self.stop_training = False
         self.compiled = True
@@ -71,6 +97,11 @@ class Trainer(Loops):
             t.node.source[0].layer.name if getattr(t.node, "source", None) else f"output_{i}"
             for i, t in enumerate(leaves(outputs))
         ]
+
+    @property
+    def loss_names(self) -> list[str]:
+        """What the losses are called among the logs."""
+        return ["loss", *(f"{n}_loss" for n in self.output_names)]
 
     def _names(self, y_pred: Any) -> list[str]:
         names = self.output_names
@@ -221,6 +252,11 @@ class Trainer(Loops):
     def _on_batch(self, kind: str, x: Any, y: Any, weights: Any, by_class: Any, return_dict: bool) -> Any:
         self._check_compiled(f"{kind}_on_batch")
         x, y, weights = as_arrays(x), as_arrays(y), as_arrays(weights)
+        if by_class is not None and weights is not None:
+            raise ValueError(
+                "Arguments `sample_weight` and `class_weight` cannot be specified at the same time. "
+                f"Received: class_weight={by_class}"
+            )
         if by_class is not None:
             weights = class_weights(y, by_class, weights)
         batch = (x, y, weights)
@@ -255,7 +291,7 @@ class Trainer(Loops):
         """Metrics that a subclass keeps in its attributes."""
         from .. import metrics
 
-        return [m for m in self._own(lambda v: isinstance(v, metrics.Metric))]
+        return list(self._own(lambda v: isinstance(v, metrics.Metric)))
 
     @property
     def metrics(self) -> list[Any]:
@@ -285,7 +321,7 @@ class Trainer(Loops):
         """Compiles as get_compile_config() says."""
         from ..objects import deserialize_keras_object
 
-        given = {
+        given: dict[str, Any] = {
             k: deserialize_keras_object(v) if k != "loss" or not isinstance(v, str) else v
             for k, v in config.items()
         }
