@@ -24,8 +24,9 @@ UNITS = 8
 LEAST_UNIT = 60_000
 #: share of the time that adding up the parts may take
 MOST_ADDING = 0.04
-#: tiles of a block at most: a sum of short sums rounds less than a long one
-LONGEST = 128
+#: products that are summed one after the other: a sum of short sums rounds less than a long one. Blocks may be as
+#: large, or as there are blocks
+LONGEST = 64
 #: products of so many tiles at most take few channels at a time, so that their sums stay in the first-level cache
 SHORT = 64
 #: cycles of a vector of a transformed tile, which goes to the second-level cache
@@ -135,7 +136,8 @@ class _Plan:
         for lines in (False, True):
             share = self.size[0] if lines else 1
             for part in (0.08, 0.15, 0.25):
-                most = min(int(part * self.target.l2 * share) // self.row, LONGEST)
+                longest = max(LONGEST, math.isqrt(self.tiles // 2))
+                most = min(int(part * self.target.l2 * share) // self.row, longest)
                 if most >= min(2 * UNROLL, self.tiles):
                     out.append(self._blocks(min(most, self.tiles), lines))
         return out + [self._stages(n) for n in (16, 32, 64, 128) if n < 2 * self.channels]

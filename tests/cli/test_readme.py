@@ -30,8 +30,8 @@ def test_the_commands_print_what_stands_there(tmp_path: Path) -> None:
         script.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT}/.view exec {sys.executable}{module} "$@"\n')
         script.chmod(0o755)
     (tmp_path / "samples").symlink_to(ROOT / "samples")
-    blocks = _blocks()[:3]
-    assert len(blocks) == 3
+    blocks = _blocks()[:4]
+    assert len(blocks) == 4
     for command, shown in blocks:
         command = command.partition("pip install -q . && ")[2] or command
         done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)

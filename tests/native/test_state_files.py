@@ -1,5 +1,7 @@
 """States in safetensors files: written and read by the library, by Python, and by the format's own library."""
 
+import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,9 @@ def test_python_and_the_library_write_the_same_bytes(model: Model, tmp_path: Pat
 
 
 def test_the_formats_own_library_reads_it(model: Model, tmp_path: Path) -> None:
-    safetensors = pytest.importorskip("safetensors.numpy")
+    if os.environ.get("NETWRIGHT_REQUIRE_ORACLE") != "1":
+        pytest.importorskip("safetensors")
+    safetensors = importlib.import_module("safetensors.numpy")
     model.save_state(tmp_path / "a")
     found = safetensors.load_file(tmp_path / "a")
     for name in VALUES:
