@@ -14,12 +14,15 @@ from .tiles import Columns, split_rows
 LEAST_WORK = 2_000_000
 #: with fewer rows the right operand is used too seldom to be put together first
 FEW_ROWS = 48
+#: with so many rows the panels of all columns are used often enough to be read from the second-level cache; steps of
+#: the sum that are a block then, or twice as many if they are all
+MANY_ROWS, LONG_BLOCK = 256, 256
 #: rows a unit may have, whose part of the left operand stays in the second-level cache beside the rest
 MOST_ROWS = 1024
 #: units that are wanted, so that threads can share the work; cycles that are worth a unit
 UNITS, LEAST_UNIT = 4, 60_000
 #: cycles to put a number together: of rows, of columns that become rows, of columns in tiles of a few
-PUT, PUT_TURNED, PUT_TILES = 0.3, 0.7, 0.5
+PUT, PUT_TURNED, PUT_TILES = 0.3, 1.2, 0.5
 #: cycles to add a vector to the sums so far, and for each block of a tile
 ADD, BEGIN = 1.5, 12
 #: a tile with half the columns is taken if it is cheaper by this factor
@@ -77,7 +80,8 @@ def choose_gemm(target: Target, p: Product) -> GemmChoice:
     """Tile, blocks and units of a product."""
     w = "lies" if p.m <= FEW_ROWS else "copied"
     found = sorted(
-        (_cycles(target, p, tile) / (WIDE_FACTOR if tile[1] == 4 else 1), tile) for tile in _tiles(target, p.n, w)
+        (_cycles(target, p, tile) / (WIDE_FACTOR if tile[1] == 4 else 1), tile)
+        for tile in _tiles(target, p.n, w)
     )
     tile = found[0][1]
     cycles, step = _cycles(target, p, tile), block_steps(target, tile, p)
@@ -97,15 +101,18 @@ def choose_gemm(target: Target, p: Product) -> GemmChoice:
     widest = max(1, target.l2 // 2 // (target.vector_bytes * tile[1] * step))
     least_down, least_across = -(-p.m // MOST_ROWS), -(-groups // widest)
     cuts = itertools.product(
-        range(least_down, min(least_down + UNITS, tiles) + 1), range(least_across, min(least_across + UNITS, groups) + 1)
+        range(least_down, min(least_down + UNITS, tiles) + 1),
+        range(least_across, min(least_across + UNITS, groups) + 1),
     )
     down, across = min(cuts, key=cost)
     tiles_each, groups_each = -(-tiles // down), -(-groups // across)
     units = -(-tiles // tiles_each) * -(-groups // groups_each)
     parts = _parts(target, p, cycles, step, units) if p.parted else 1
-    order = "rows" if step >= p.k and p.m > p.n else "columns"
+    order = "rows" if by_rows(p) else "columns"
     ways = {"rows": "rows put together", "tiles": "columns put together", "lies": "rows as they lie"}
-    note = f"{step} steps of the sum at a time, {ways[x]}" + (f", the sum in {parts} parts" if parts > 1 else "")
+    note = f"{step} steps of the sum at a time, {ways[x]}" + (
+        f", the sum in {parts} parts" if parts > 1 else ""
+    )
     others = [(f"{t[0]} x {t[1] * target.lanes}", c) for c, t in found[1:]]
     why = Why(reason_text(f"tiles of {tile[0]} x {width}", cycles, note, others), round(cycles))
     return GemmChoice(tile, order, tiles_each, groups_each, step, parts, units * parts, x, w, why)
@@ -142,7 +149,10 @@ def _cycles(target: Target, p: Product, tile: tuple[int, int]) -> float:
     rows, columns = split_rows(p.m, tile[0]), columns_of(target, p.n, tile)
     blocks = -(-p.k // block_steps(target, tile, p))
     total = 0.0
-    for groups, vectors in ((columns.full, tile[1]), (bool(columns.tail), columns.tail_width // target.lanes)):
+    for groups, vectors in (
+        (columns.full, tile[1]),
+        (bool(columns.tail), columns.tail_width // target.lanes),
+    ):
         for count, high in ((rows.count, rows.rows), (rows.rest_count, rows.rows - 1)):
             step = max(high * vectors / target.fma_per_cycle, (high + vectors) / 2, 4.5) + 0.5
             total += groups * count * (p.k * step + blocks * (ADD * high * vectors + BEGIN))
@@ -150,12 +160,22 @@ def _cycles(target: Target, p: Product, tile: tuple[int, int]) -> float:
 
 
 def block_steps(target: Target, tile: tuple[int, int], p: Product) -> int:
-    """Steps of the sum whose panel of columns fills two thirds of the first-level cache; of a sum that may be cut, a
-    divisor of their number if there is one."""
-    most = max(4, min(2 * target.l1 // 3 // (tile[1] * target.vector_bytes), 256) // 4 * 4)
+    """Steps of the sum that are taken at a time: with few rows so many that a panel of columns fills two thirds of the
+    first-level cache, with many rows so many that the panels of all columns stay in the second-level one, and a tile's
+    rows in the first-level one; of a sum that may be cut, a divisor of their number if there is one."""
+    most = max(4, min(2 * target.l1 // 3 // (tile[1] * target.vector_bytes), LONG_BLOCK) // 4 * 4)
+    if by_rows(p):
+        if p.k <= 2 * LONG_BLOCK and not p.parted:
+            return p.k
+        most = LONG_BLOCK
     if p.parted:
         exact = next((d for d in range(min(most, p.k), min(LEAST_STEPS, p.k) - 1, -1) if p.k % d == 0), 0)
         if exact:
             return exact
     each = -(-p.k // math.ceil(p.k / most))
     return min(p.k, -(-each // 4) * 4)
+
+
+def by_rows(p: Product) -> bool:
+    """Whether the columns of a tile of rows follow each other, which writes whole rows of the result."""
+    return p.m >= MANY_ROWS or (p.k <= LONG_BLOCK // 2 and p.m > p.n)

@@ -24,13 +24,19 @@ UNITS = 8
 LEAST_UNIT = 60_000
 #: share of the time that adding up the parts may take
 MOST_ADDING = 0.04
-#: products that are summed one after the other: a sum of short sums rounds less than a long one. Blocks may be as
-#: large, or as there are blocks
+#: products that are summed one after the other, at least: a sum of short sums rounds less than a long one
 LONGEST = 64
+#: short sums of a part that are added one after the other
+MOST_ADDED = 48
 #: products of so many tiles at most take few channels at a time, so that their sums stay in the first-level cache
 SHORT = 64
 #: cycles of a vector of a transformed tile, which goes to the second-level cache
 TRANSFORM = 6.0
+
+
+def longest_sum(tiles: int) -> int:
+    """How many products are summed one after the other, and about as many such sums for many tiles."""
+    return max(LONGEST, math.isqrt(tiles))
 
 
 @dataclass(frozen=True)
@@ -98,11 +104,9 @@ def ways(
     """The best of each transform and way, the one with the fewest cycles first."""
     best: dict[tuple[tuple[int, int], bool, bool], WinogradGradientChoice] = {}
     for m in TRIED[taps]:
-        if gradient_error_bound(m, taps) > LAW:
-            continue
         for choice in _Plan(target, out, channels, m, taps).all():
             way = (m, choice.block > 0, choice.lines)
-            if way not in best or choice.cycles < best[way].cycles:
+            if choice.error_bound <= LAW and (way not in best or choice.cycles < best[way].cycles):
                 best[way] = choice
     return sorted(best.values(), key=lambda c: c.cycles)
 
@@ -136,8 +140,7 @@ class _Plan:
         for lines in (False, True):
             share = self.size[0] if lines else 1
             for part in (0.08, 0.15, 0.25):
-                longest = max(LONGEST, math.isqrt(self.tiles // 2))
-                most = min(int(part * self.target.l2 * share) // self.row, longest)
+                most = min(int(part * self.target.l2 * share) // self.row, longest_sum(self.tiles // 2))
                 if most >= min(2 * UNROLL, self.tiles):
                     out.append(self._blocks(min(most, self.tiles), lines))
         return out + [self._stages(n) for n in (16, 32, 64, 128) if n < 2 * self.channels]
@@ -172,8 +175,9 @@ class _Plan:
         adding = self.sums / target.far_bytes_per_cycle
         parts = min(-(-UNITS // share), int(work / share / LEAST_UNIT) + 1)
         parts = max(1, min(parts, -(-self.tiles // most), int(MOST_ADDING * work / adding) + 1))
-        if not lines and parts > 1:
-            parts -= parts % 2  # for two threads
+        parts = max(parts, -(-self.tiles // (most * MOST_ADDED)))
+        if not lines and self.tiles > most:
+            parts = max(parts - parts % 2, 2)  # for two threads
         # each part has as many blocks
         blocks = parts * -(-self.tiles // (most * parts))
         block = -(-self.tiles // blocks)
@@ -209,7 +213,9 @@ class _Plan:
     def _choice(
         self, block: int, lines: bool, rows: tuple[int, int], parts: int, stages: tuple[float, float]
     ) -> WinogradGradientChoice:
-        bound = gradient_error_bound(self.m, self.taps)
+        most = block or longest_sum(self.tiles)
+        added = most + -(-self.tiles // (most * parts)) + parts
+        bound = gradient_error_bound(self.m, self.taps, added)
         return WinogradGradientChoice(
             self.m, self.taps, block, lines, *rows, parts, self.tile, stages, bound
         )  # fmt: skip

@@ -25,7 +25,7 @@ from .dialect_memory import memref
 from .form_border import bordered, conv_pads, number
 from .form_conv_dot import dot_of
 from .form_filters import columns, filter_name, filter_of, group_filter
-from .form_gemm import gemm_of
+from .form_gemm import gemm_of, strided
 from .form_moves import copy
 from .form_winograd import Filters, computed, image_sizes, winograd_call
 from .former import Former, Group, forms, refuse
@@ -102,16 +102,6 @@ def _as_product(f: Former, op: Conv2D | Conv3D, group: Group, x: Value, y: Value
     if memref(w).element_strides[-1] != 1:
         return False
     return gemm_of(f, pixels, f.view(w, (c, o), memref(w).element_strides[-2:]), y, group=group)
-
-
-def strided(f: Former, x: Value, strides: tuple[int, ...], shape: Sequence[Dim]) -> Value:
-    """The pixels of an image that windows of one pixel see, for a result of `shape`."""
-    t = memref(x)
-    if {*strides} == {1}:
-        return x
-    n, *steps, last = t.element_strides
-    places = (a * b for a, b in zip(steps, strides, strict=True))
-    return f.view(x, (*shape[:-1], t.shape[-1]), (n, *places, last))
 
 
 def winograd_of(

@@ -19,9 +19,9 @@ from .conv_filter import lies_together
 from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .form_border import bordered, number
-from .form_conv import known, strided
+from .form_conv import known
 from .form_filters import columns
-from .form_gemm import as_rows, gemm_of
+from .form_gemm import as_rows, gemm_of, strided
 from .form_moves import copy
 from .form_winograd_gradient import winograd_gradient_call
 from .former import Former, Group, forms

@@ -248,7 +248,12 @@ class _Spread:
         """Calls the kernel of products for a phase of one tap of a filter known at run time, if that pays; where places
         of the result lie apart it goes elsewhere first."""
         f, op = self.f, self.op
-        if op.groups > 1 or len(run) > 1 or constant_value(op.w) is not None or tensor(op.result).dtype != f32:
+        if (
+            op.groups > 1
+            or len(run) > 1
+            or constant_value(op.w) is not None
+            or tensor(op.result).dtype != f32
+        ):
             return False
         c, o = (int(d) for d in (memref(self.x).shape[-1], memref(self.y).shape[-1]))  # type: ignore[arg-type]
         w = self._taps(at, run, (1,) * len(at), 0, c, o, False)

@@ -1,13 +1,14 @@
-"""Large products of matrices known at run time to kernel calls: of two matrices, of pixels and a filter of one pixel."""
+"""Large products known at run time to kernel calls: of two matrices, or of pixels and a filter of one pixel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from ...runtime.spec import f32
 from ..cost.gemm import Product, choose_gemm, gemm_pays
 from ..ir.core import Op, Value
-from ..ir.dims import Sym, product
+from ..ir.dims import Dim, Sym, product
 from ..ir.location import Location
 from ..ir.types import MemRefType
 from ..ops.base import tensor
@@ -23,12 +24,22 @@ def as_rows(f: Former, v: Value) -> Value | None:
     *sizes, c = t.shape
     *steps, last = t.element_strides
     found = [(size, step) for size, step in zip(sizes, steps, strict=True) if size != 1]
-    even = all(step == n * inner for (_, step), (n, inner) in zip(found, found[1:], strict=False))
+    even = all(step == n * inner for (_, step), (n, inner) in pairwise(found))
     if not even or (last != 1 and c != 1):
         return None
     if t.rank == 2:
         return v
     return f.view(v, (product(sizes), c), (found[-1][1] if found else c, last))
+
+
+def strided(f: Former, x: Value, strides: tuple[int, ...], shape: Sequence[Dim]) -> Value:
+    """The pixels of an image that windows of one pixel see, for a result of `shape`."""
+    t = memref(x)
+    if {*strides} == {1}:
+        return x
+    n, *steps, last = t.element_strides
+    places = (a * b for a, b in zip(steps, strides, strict=True))
+    return f.view(x, (*shape[:-1], t.shape[-1]), (n, *places, last))
 
 
 def gemm_of(
@@ -103,7 +114,9 @@ def add_up(f: Former, location: Location | None, sums: Value, y: Value) -> None:
 
 
 def _is_known(t: MemRefType) -> bool:
-    return all(isinstance(d, int) and d > 0 for d in t.shape) and all(isinstance(d, int) for d in t.element_strides)
+    return all(isinstance(d, int) and d > 0 for d in t.shape) and all(
+        isinstance(d, int) for d in t.element_strides
+    )
 
 
 def _flat(f: Former, v: Value, shape: Sequence[object]) -> bool:

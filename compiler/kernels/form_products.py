@@ -38,9 +38,8 @@ def form_matmul(f: Former, group: Group) -> None:
         return
     x, y = f.buffer(op.x), f.result(group.result)
     transpose_x = op.transpose_x
-    if array is None and len(memref(y).shape) == 2 and 1 not in memref(y).shape:
-        if gemm_of(f, x, f.buffer(op.y), y, transpose_x, op.transpose_y, group):
-            return
+    if array is None and _is_large(f, group, op, x, y):
+        return
     if packed and array is not None:
         name = op.y.definer.attributes["value"].name if op.y.definer else ""
         w = f.constant(pack_panels(array.T if op.transpose_y else array), name, tensor(op.y).dtype)
@@ -91,6 +90,12 @@ def form_matmul(f: Former, group: Group) -> None:
         ),
         why=why,
     )
+
+
+def _is_large(f: Former, group: Group, op: MatMul, x: Value, y: Value) -> bool:
+    """Calls the kernel of large products, if that pays."""
+    plain = memref(y).rank == 2 and tensor(op.y).rank == 2
+    return plain and gemm_of(f, x, f.buffer(op.y), y, op.transpose_x, op.transpose_y, group)
 
 
 def _turns(op: MatMul) -> bool:

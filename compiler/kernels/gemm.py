@@ -1,11 +1,12 @@
-"""Products of large matrices that are known at run time, in blocks that stay in the caches (Goto and van de Geijn 2008).
+"""Large products of matrices that are known at run time, in blocks that stay in the caches.
 
-A unit of the parallel range is a part of the sum, a range of tiles of rows and one of groups of columns. It takes a
-block of the summed dimension at a time. The right operand's numbers of a block are put together first, each group of
-columns in a panel of its own, in the thread's memory, unless all of it was packed before; so are the left operand's,
-where they lie far apart or across. Then come the tiles: for one group of columns after the other, whose panel stays in
-the first-level cache, or, with few summed numbers, for one tile of rows after the other, so that whole rows of the
-result are written. What a block gives is added to the sums so far, so that long sums are sums of short ones.
+The scheme is that of Goto and van de Geijn (2008). A unit of the parallel range is a part of the sum, a range of tiles
+of rows and one of groups of columns. It takes a block of the summed dimension at a time. The right operand's numbers of
+a block are put together first, each group of columns in a panel of its own, in the thread's memory; so are the left
+operand's where its rows lie far apart, or across. Then come the tiles: for one group of columns after the other, whose
+panel stays in the first-level cache; or, with many rows, for one tile of rows after the other, so that whole rows of
+the result are written. What a block gives is added to the sums so far: long sums are sums of short ones. Tiles ask for
+what the next block reads of the right operand.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, zero_row
 from .tiles import Depth, accumulate
+from .transpose import turned
 
 
 @lowers("gemm")
 def lower_gemm(kernel: Kernel, target: Target) -> FuncOp:
     """`(x, w, extras…, y, memory?, slot?, lo, hi)` with x [rows…, K], or [K…, M] with params["transpose_x"]; w
-    [K, N], [N, K] with params["transpose_y"], or packed [groups, K, width]; y [rows…, N], or [parts, M, N] with more
-    than one part of the sum; memory [threads, numbers]."""
+    [K, N], or [N, K] with params["transpose_y"]; y [M, N], or [parts, M, N] with more than one part of the sum; memory
+    [threads, numbers]."""
     return _Gemm(kernel, target).function()
 
 
@@ -88,7 +90,7 @@ class _Gemm:
             shape = (threads, self.groups_each, step, self.width)
             w = b.reinterpret(memory, shape, (size, step * self.width, self.width, 1))
         if self.way_x == "tiles":
-            high = _padded(self.tile_rows)
+            high = self.tile_rows
             shape = (threads, self.tiles_each, step, high)
             x = b.reinterpret(memory, shape, (size, step * high, high, 1), used)
         elif self.way_x == "rows":
@@ -178,21 +180,36 @@ class _Gemm:
         """Groups of columns of w as panels."""
         b = self.b
         if self.turned_w:
-            self._each_group(
-                lambda i, group, width: put_turned(self, block, i, b_mul(self, group), width, self._inside(group, width))
-            )
+            self._each_group(lambda i, group, width: self._put_turned(block, i, group, width))
             return
 
         def row(k: Index) -> None:
             def part(number: Index, group: Index, width: int) -> None:
                 at = [b.add(block.first, k), b.mul(group, self.width)]
                 line = b.read(self.w, at, (width,), (1,), self._inside(group, width))
-                b.write(line, self.packed_w, [b.slot, number, k, 0], (3,))  # type: ignore[arg-type, list-item]
+                b.write(line, self._panels, [self._slot, number, k, 0], (3,))
 
             self._each_group(part)
 
         with b.loop(0, block.count) as k:
             row(k.iv)
+
+    def _put_turned(self, block: _Block, number: Index, group: Index, width: int) -> None:
+        """Columns of w [N, K] as a panel: squares are turned in registers."""
+        b, n, column = self.b, self.target.lanes, self.b.mul(group, self.width)
+
+        def turn(k: Index, wide: int) -> None:
+            for part in range(0, width, n):
+                rows = [b.add(column, part + i) for i in range(n)]
+                rows = rows if self._inside(group, width) else [b.min(row, self.n - 1) for row in rows]
+                lines = [b.read(self.w, [row, b.add(block.first, k)], (n,), (1,), wide == n) for row in rows]
+                for i, line in enumerate(turned(b, lines)[:wide]):
+                    b.write(line, self._panels, [self._slot, number, b.add(k, i), part], (3,))
+
+        with b.loop(0, block.count // n * n, n) as k:
+            turn(k.iv, n)
+        if block.count % n:
+            turn(block.count // n * n, block.count % n)
 
     def _put_tiles(self, block: _Block) -> None:
         """Columns of x [K…, M] as tiles [K, height]."""
@@ -202,7 +219,7 @@ class _Gemm:
 
             def tile(number: Index, row: Index, height: int) -> None:
                 part = b.read(self.x, [*step, row], (height,), (len(step),))
-                b.write(part, self.packed_x, [b.slot, number, k.iv, 0], (3,))  # type: ignore[arg-type, list-item]
+                b.write(part, self._rows, [self._slot, number, k.iv, 0], (3,))
 
             self._each_tile(tile)
 
@@ -213,9 +230,11 @@ class _Gemm:
         with b.loop(self.base_row, self._first_row(self.end_tile)) as row:
             lead, near = b.unravel(row.iv, self.lead), b.sub(row.iv, self.base_row)
             whole = count // (4 * n) * 4 * n
+
             def move(k: Index, wide: int) -> None:
                 part = b.read(self.x, [*lead, b.add(block.first, k)], (wide,), (len(lead),))
-                b.write(part, self.packed_x, [b.slot, near, k], (2,))  # type: ignore[arg-type, list-item]
+                b.write(part, self._rows, [self._slot, near, k], (2,))
+
             if whole:
                 with b.loop(0, whole, 4 * n) as k:
                     move(k.iv, 4 * n)
@@ -238,15 +257,14 @@ class _Gemm:
         left, right = self._left(block, t, row, height), self._right(block, g, group, column, width, inside)
         self._fetch(where, height, width)
         acc = b.splat(start, shape)
-        acc = accumulate(b, acc, [Depth(block.count, UNROLL)], left, right, self._ahead(block, t, g, height, width))
+        acc = accumulate(
+            b, acc, [Depth(block.count, UNROLL)], left, right, self._ahead(block, t, width, group)
+        )
         if not block.start:
             acc = b(arith.FLOAT["addf"], b.read(self.y, where, shape, axes, inside), acc)
         if block.end:
             acc = b.apply(2, acc, where, shape, axes, inside, self.bias)
         b.write(acc, self.y, where, axes, inside)
-
-    def params(self, name: str) -> object:
-        return self.b.kernel.params.get(name)
 
     def _place(self, row: Index) -> list[Index]:
         return [self.part, row] if self.parts > 1 else [row]
@@ -271,10 +289,10 @@ class _Gemm:
 
         def left(k: Sequence[Index]) -> Value:
             if self.way_x == "tiles":
-                return b.read(self.packed_x, [b.slot, t, k[0], 0], (height,), (3,))  # type: ignore[arg-type, list-item]
+                return b.read(self._rows, [self._slot, t, k[0], 0], (height,), (3,))
             if self.way_x == "rows":
-                at = [b.slot, b.sub(row, self.base_row), k[0]]
-                return b.read(self.packed_x, at, (height,), (1,))  # type: ignore[arg-type]
+                at = [self._slot, b.sub(row, self.base_row), k[0]]
+                return b.read(self._rows, at, (height,), (1,))
             step = b.add(block.first, k[0])
             if self.turned_x:
                 return b.read(self.x, [step, row], (height,), (1,))
@@ -289,44 +307,42 @@ class _Gemm:
 
         def right(k: Sequence[Index]) -> Value:
             if self.packed_w is not None:
-                return b.read(self.packed_w, [b.slot, g, k[0], 0], (width,), (3,))  # type: ignore[list-item]
+                return b.read(self._panels, [self._slot, g, k[0], 0], (width,), (3,))
             step = b.add(block.first, k[0])
-            if self.way_w == "packed":
-                return b.read(self.w, [group, step, 0], (width,), (2,))
             return b.read(self.w, [step, column], (width,), (1,), inside)
 
         return right
 
-    def _ahead(self, block: _Block, t: Index, g: Index, height: int, width: int) -> Ahead:
-        """What a tile does for the block behind: it asks for its share of its own columns of w, and of its own rows of
-        x where these are put together."""
+    def _ahead(self, block: _Block, t: Index, width: int, group: Index) -> Ahead:
+        """What a tile does for the block behind: it asks for its share of that block's numbers in its columns of w. A
+        few lines are asked for when the tile begins, more over its steps."""
         if block.end:
             return None
-        b, behind, count = self.b, b_next(self, block), self.step
-        asked: list[Ahead] = []
-        if self.way_w != "packed":
-            column = b.mul(b.add(self.first_group, g), self.width)
-            along = -(-count // LINE) if self.turned_w else -(-width // LINE)
-            lines = width * along if self.turned_w else count * along
+        b, behind, column = self.b, self.b.add(block.first, self.step), self.b.mul(group, self.width)
+        along = -(-(self.step if self.turned_w else width) // LINE)
+        lines = (width if self.turned_w else self.step) * along
+        own, steps = -(-lines // self.tiles_each), max(1, block.count // UNROLL)
+        before = b.mul(t, own)
 
-            def place(line: Index) -> tuple[Index, ...]:
-                far, near = b.div(line, along), b.mul(b.rem(line, along), LINE)
-                if self.turned_w:
-                    return b.add(column, far), b.add(behind, near)
-                return b.add(behind, far), b.add(column, near)
+        def fetch(line: Index) -> None:
+            far, near = b.div(line, along), b.mul(b.rem(line, along), LINE)
+            if self.turned_w:
+                b.prefetch(self.w, b.add(column, far), b.add(behind, near))
+            else:
+                b.prefetch(self.w, b.add(behind, far), b.add(column, near))
 
-            asked.append(self._share(self.w, place, lines, t, self.tiles_each, block.count))
-        found = [one for one in asked if one is not None]
+        if own <= AT_ONCE:
+            for i in range(own):
+                fetch(b.add(before, i))
+            return None
+        each = -(-own // steps)
 
         def ask(at: Sequence[Index]) -> None:
-            for one in found:
-                one(at)
+            line = b.add(before, b.mul(b.div(at[-1], UNROLL), each))
+            for i in range(each):
+                fetch(b.add(line, i))
 
-        return ask if found else None
-
-    def _row_of(self, t: Index) -> Index:
-        """The first row of the unit's tile `t`."""
-        return self._first_row(self.b.add(self.first_tile, t))
+        return ask
 
     def _first_row(self, tile: Index) -> Index:
         b, cut = self.b, self.rows
@@ -334,32 +350,24 @@ class _Gemm:
             return b.mul(tile, cut.rows)
         return b.add(b.mul(tile, cut.rows - 1), b.min(tile, cut.count))
 
-    def _share(
-        self, v: Value, place: Callable[[Index], tuple[Index, ...]], lines: int, number: Index, of: int, count: int
-    ) -> Ahead:
-        """Asks for the share `number` of `of` of so many lines, over the `count` steps of a tile; a few at once."""
-        b, own, steps = self.b, -(-lines // of), max(1, count // UNROLL)
-        before = b.mul(number, own)
-        if own <= AT_ONCE:
-            for i in range(own):
-                b.prefetch(v, *place(b.add(before, i)))
-            return None
-        each = -(-own // steps)
+    @property
+    def _slot(self) -> Value:
+        """Which thread's memory."""
+        if self.b.slot is None:
+            raise TypeError("a product without memory of its threads")
+        return self.b.slot
 
-        def ask(at: Sequence[Index]) -> None:
-            line = b.add(before, b.mul(b.div(at[-1], UNROLL), each))
-            for i in range(each):
-                b.prefetch(v, *place(b.add(line, i)))
+    @property
+    def _panels(self) -> Value:
+        if self.packed_w is None:
+            raise TypeError("no memory for panels")
+        return self.packed_w
 
-        return ask
-
-
-def b_next(g: _Gemm, block: _Block) -> Index:
-    return g.b.add(block.first, g.step)
-
-
-def b_mul(g: _Gemm, group: Index) -> Index:
-    return g.b.mul(group, g.width)
+    @property
+    def _rows(self) -> Value:
+        if self.packed_x is None:
+            raise TypeError("no memory for rows")
+        return self.packed_x
 
 
 def memory_size(target: Target, choice: GemmChoice) -> int:
@@ -367,36 +375,12 @@ def memory_size(target: Target, choice: GemmChoice) -> int:
     high, width = choice.tile[0], choice.tile[1] * target.lanes
     size = choice.groups * choice.step * width if choice.w == "copied" else 0
     if choice.x == "tiles":
-        size += choice.tiles * choice.step * _padded(high)
+        size += choice.tiles * choice.step * high
     elif choice.x == "rows":
         size += choice.tiles * high * row_of(choice.step)
     return -(-size // LINE) * LINE
 
 
-def _padded(rows: int) -> int:
-    return -(-rows // 2) * 2
-
-
 def row_of(step: int) -> int:
     """How far rows of so many numbers are put apart: never a multiple of 4096 bytes."""
     return -(-step // LINE) * LINE + LINE
-
-
-def put_turned(g: _Gemm, block: _Block, number: Index, column: Index, width: int, inside: bool) -> None:
-    """Columns of w [N, K] as a panel: squares are turned in registers."""
-    from .transpose import turned
-
-    b, n, count = g.b, g.target.vector_bytes // g.dtype.size, block.count
-
-    def turn(k: Index, wide: int) -> None:
-        for part in range(0, width, n):
-            rows = [b.add(column, part + i) for i in range(n)]
-            rows = rows if inside else [b.min(row, g.n - 1) for row in rows]
-            lines = [b.read(g.w, [row, b.add(block.first, k)], (n,), (1,), wide == n) for row in rows]
-            for i, line in enumerate(turned(b, lines)[:wide]):
-                b.write(line, g.packed_w, [b.slot, number, b.add(k, i), part], (3,))  # type: ignore[arg-type, list-item]
-
-    with b.loop(0, count // n * n, n) as k:
-        turn(k.iv, n)
-    if count % n:
-        turn(count // n * n, count % n)

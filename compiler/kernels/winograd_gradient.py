@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ...runtime.spec import DType
 from ..cost.tiles import UNROLL, split_columns, split_rows
 from ..cost.winograd import Matrix, transform
-from ..cost.winograd_gradient import LONGEST
+from ..cost.winograd_gradient import longest_sum
 from ..ir.core import Value
 from ..target import Target
 from . import dialect_memory as mem
@@ -187,7 +187,7 @@ class Gradient:
                 [Depth(depth, UNROLL)],
                 lambda k: b.read(v, [*lead, k[0], at], (height,), (len(lead) + 1,)),
                 lambda k: b.read(u, [*own, k[0], 0], (width,), (len(own) + 1,)),
-                longest=LONGEST,
+                longest=longest_sum(self.tiles),
             )
             put(row, height, acc)
 
