@@ -23,6 +23,9 @@ MOST_ROWS = 1024
 UNITS, LEAST_UNIT = 4, 60_000
 #: cycles to put a number together: of rows, of columns that become rows, of columns in tiles of a few
 PUT, PUT_TURNED, PUT_TILES = 0.3, 1.2, 0.5
+#: cycles a number that reading the right operand in pieces where it lies costs each unit; the shares of time that
+#: threads lose for each unit that is missing, and where there is one
+APART, WAITING, ALONE = 0.25, 0.03, 0.2
 #: cycles to add a vector to the sums so far, and for each block of a tile
 ADD, BEGIN = 1.5, 12
 #: a tile with half the columns is taken if it is cheaper by this factor
@@ -91,12 +94,15 @@ def choose_gemm(target: Target, p: Product) -> GemmChoice:
     if not p.turned_x and (not p.row_bytes or (p.row_bytes % 4096 == 0 and p.n >= 4 * width)):
         x = "rows"
     put_x = p.m * p.k * {"tiles": PUT_TILES, "rows": PUT, "lies": 0}[x]
-    put_w = p.k * p.n * (0 if w == "lies" else PUT_TURNED if p.turned_w else PUT)
+    put_w = p.k * p.n * (0.0 if w == "lies" else PUT_TURNED if p.turned_w else PUT)
 
     def cost(cut: tuple[int, int]) -> tuple[float, int]:
         down, across = cut
         units = min(down * across, max(1, int(cycles / LEAST_UNIT)))
-        return put_x * across + put_w * down + cycles * max(0, UNITS - units) * 0.03, down * across
+        alone = cycles * ALONE if units == 1 and cycles > 2 * LEAST_UNIT else 0
+        apart = p.k * p.n * APART * (across + down) if w == "lies" else 0
+        waits = cycles * max(0, UNITS - units) * WAITING
+        return put_x * across + put_w * down + apart + waits + alone, down * across
 
     widest = max(1, target.l2 // 2 // (target.vector_bytes * tile[1] * step))
     least_down, least_across = -(-p.m // MOST_ROWS), -(-groups // widest)

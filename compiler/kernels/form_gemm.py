@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from ...runtime.spec import f32
@@ -14,6 +15,7 @@ from ..ir.types import MemRefType
 from ..ops.base import tensor
 from .dialect_kern import THREADS
 from .dialect_memory import memref
+from .form_moves import copy
 from .former import Former, Group
 from .gemm import memory_size
 
@@ -67,6 +69,10 @@ def gemm_of(
     if not gemm_pays(f.target, given):
         return False
     choice = choose_gemm(f.target, given)
+    if turned_w and choice.tiles * choice.tile[0] < m:
+        # several units would turn it around
+        w, turned_w = _turned(f, w, location or (group.location if group else None)), False
+        choice = choose_gemm(f.target, replace(given, turned_w=False))
     size = memory_size(f.target, choice)
     memory = [f.alloc((Sym.symbol(THREADS), size), t.dtype)] if size else []
     sums = whole if choice.parts == 1 else f.alloc((choice.parts, m, n), t.dtype)
@@ -84,6 +90,7 @@ def gemm_of(
             "x": choice.x,
             "w": choice.w,
             "order": choice.order,
+            **({"depth_block": choice.step} if choice.step < k else {}),
             **({"slot": True} if memory else {}),
         },
         group=group,
@@ -96,6 +103,15 @@ def gemm_of(
     if choice.parts > 1:
         add_up(f, location, sums, whole)
     return True
+
+
+def _turned(f: Former, w: Value, location: Location | None) -> Value:
+    """A matrix [N, K] as [K, N]."""
+    t = memref(w)
+    (n, k), (row, step) = t.shape, t.element_strides
+    out = f.alloc((k, n), t.dtype)
+    copy(f, f.view(w, (k, n), (step, row)), out, location=location)
+    return out
 
 
 def add_up(f: Former, location: Location | None, sums: Value, y: Value) -> None:

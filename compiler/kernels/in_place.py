@@ -28,7 +28,7 @@ PLACES = (Alloc, KernConstant, KernVariable, KernView, BandView)
 
 #: families that read inputs, from this one on, only where they are about to write, if the inputs are of the result's
 #: shape
-ALIGNED = {"pointwise": 0, "matmul": 2}
+ALIGNED = {"pointwise": 0, "matmul": 2, "gemm": 2}
 
 
 @dataclass(frozen=True)
