@@ -237,7 +237,7 @@ class _Spread:
         """A phase without taps: zeros, with the steps that follow."""
         f, y = self.f, self._places(self.y, at, run)
         t = memref(y)
-        if not t.dtype.is_float:
+        if t.dtype != f32:
             return False
         zero = f.constant(np.zeros(1, np.float32), "zero", t.dtype)
         source = f.view(zero, t.shape, (0,) * t.rank)
