@@ -1,5 +1,5 @@
-"""Writes what the documentation takes from the code: docs/ops.md, docs/passes.md, docs/support.md, the table
-in docs/guide.md.
+"""Writes what the documentation takes from the code: docs/ops.md, docs/passes.md, docs/support.md,
+docs/keras.md, the table in docs/guide.md.
 
 python docs/generate.py            # writes them
 python docs/generate.py --check    # 1 when one of them is not current
@@ -26,6 +26,7 @@ from netwright.compiler.ir.dims import Sym  # noqa: E402
 from netwright.compiler.ir.opdef import REGISTRY, Attr  # noqa: E402
 from netwright.compiler.ir.passes import LEVELS, PASSES, pipeline_text  # noqa: E402
 from netwright.compiler.options import option_fields  # noqa: E402
+from netwright.frontends import keras  # noqa: E402
 from netwright.frontends.cli.options import flag_of  # noqa: E402
 from netwright.frontends.tensorflow.registry import support_matrix  # noqa: E402
 
@@ -133,6 +134,50 @@ def support_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def keras_page() -> str:
+    """What netwright.keras has, by the names that Keras 3 has for it, and which of its layers are refused."""
+    families = keras.layers._FAMILIES
+    lines = [
+        "# Keras names",
+        "",
+        NOTE,
+        "What `netwright.keras` has under the names of Keras 3; [training.md](training.md) shows how it is used. Other",
+        "names are refused by name. `netwright.ops` has the functions of `keras.ops`.",
+        "",
+        "## layers",
+        "",
+        "| family | layers |",
+        "|---|---|",
+    ]
+    for module, names in sorted(families.items()):
+        layers = [n for n in names.split() if n[0].isupper()]
+        if layers and not module.startswith("."):
+            lines.append(f"| {module.replace('_', ' ')} | {', '.join(f'`{n}`' for n in layers)} |")
+    refused = sorted(keras.layers._REFUSED - {n for names in families.values() for n in names.split()})
+    lines += ["", f"Not built: {', '.join(refused)}."]
+    kinds = (
+        "losses",
+        "metrics",
+        "optimizers",
+        "callbacks",
+        "initializers",
+        "regularizers",
+        "constraints",
+        "activations",
+    )
+    for kind in (*kinds, "optimizers.schedules"):
+        found = keras
+        for part in kind.split("."):
+            found = getattr(found, part)
+        wanted = str.islower if kind == "activations" else str.isidentifier
+        names = [
+            n for n in sorted(found.__all__) if wanted(n) and n not in ("deserialize", "get", "serialize")
+        ]
+        shown = [n for n in names if kind == "activations" or n[0].isupper()]
+        lines += ["", f"## {kind}", "", ", ".join(f"`{n}`" for n in shown)]
+    return "\n".join(lines) + "\n"
+
+
 def options_table() -> str:
     """The options of a compilation: flags and Python keywords."""
     lines = ["| command line | Python | default | meaning |", "|---|---|---|---|"]
@@ -165,6 +210,7 @@ def pages() -> dict[str, str]:
         "ops.md": ops_page(),
         "passes.md": passes_page(),
         "support.md": support_page(),
+        "keras.md": keras_page(),
         "guide.md": between(guide, options_table()),
     }
 

@@ -91,6 +91,7 @@ DTYPES: tuple[DType, ...] = (f32, f64, f16, bf16, i8, i16, i32, i64, u8, u16, u3
 BY_NAME: dict[str, DType] = {d.name: d for d in DTYPES}
 BY_CODE: dict[int, DType] = {d.code: d for d in DTYPES}
 _BY_TF_NAME: dict[str, DType] = {d.tf_name: d for d in DTYPES}
+_BY_DTYPE: dict[Any, DType] = {d.numpy: d for d in DTYPES if d != bf16}
 
 
 def dtype_of(what: DType | npt.DTypeLike) -> DType:
@@ -100,6 +101,8 @@ def dtype_of(what: DType | npt.DTypeLike) -> DType:
     """
     if isinstance(what, DType):
         return what
+    if isinstance(what, np.dtype) and what in _BY_DTYPE:
+        return _BY_DTYPE[what]
     if isinstance(what, str) and what in BY_NAME:
         return BY_NAME[what]
     name = what if isinstance(what, str) else np.dtype(what).name

@@ -21,6 +21,13 @@ class TensorType:
     shape: tuple[Dim, ...]
     dtype: DType
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.shape, self.dtype))
+
+    def __hash__(self) -> int:
+        return self._hash  # types are keys everywhere
+
     @property
     def rank(self) -> int:
         return len(self.shape)

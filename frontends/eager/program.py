@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -42,34 +44,45 @@ def load_module(module: Op, name: str, options: CompileOptions | None = None) ->
         return Library(path)
 
 
-class Call:
-    """A function of a library on arrays of fixed sizes and on variables' storages: everything stands ready."""
+class _Session:
+    """A session of a library, which ends with the last call that uses it."""
 
-    def __init__(self, library: Library, function: int, session: int, storages: Sequence[Storage]) -> None:
+    def __init__(self, library: Library) -> None:
+        self.handle = library.create_session(_threads)
+        weakref.finalize(self, library.dll.nw_session_destroy, self.handle)
+
+
+class Call:
+    """A function of a library on arrays of fixed sizes and on variables' storages: everything stands ready. Calls from
+    several Python threads wait for each other."""
+
+    def __init__(
+        self, library: Library, function: int, session: _Session, storages: Sequence[Storage]
+    ) -> None:
         row = library.manifest["functions"][function]
         self._run, self._library, self._storages = library.run_frame, library, storages
-        self._state = library.attach_state([s.address for s in storages]) if storages else None
+        self._session, self._lock = session, threading.Lock()
+        state = library.attach_state([s.address for s in storages]) if storages else None
+        if state is not None:
+            weakref.finalize(self, library.dll.nw_state_destroy, state)
         ins, outs = _examples(row["inputs"]), _examples(row["outputs"])
-        self._frame = ReadyFrame(session, function, self._state, ins, outs)
+        self._frame = ReadyFrame(session.handle, function, state, ins, outs)
         self._address = self._frame.address
         self._outs = [(a.shape, a.dtype) for a in outs.arrays]
-
-    def close(self) -> None:
-        if self._state is not None:
-            self._library.dll.nw_state_destroy(self._state)
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """New arrays with the results. The arrays must be dense and of the function's types."""
         frame = self._frame
-        at = frame.in_at
-        for i, a in enumerate(arrays):
-            at[i] = id(a) + _OFFSET
         results = [np.empty(shape, dtype) for shape, dtype in self._outs]
-        at = frame.out_at
-        for i, a in enumerate(results):
-            at[i] = id(a) + _OFFSET
-        if status := self._run(self._address):
-            raise_status(status, frame.error.value.decode("utf-8", "replace"))
+        with self._lock:
+            at = frame.in_at
+            for i, a in enumerate(arrays):
+                at[i] = id(a) + _OFFSET
+            at = frame.out_at
+            for i, a in enumerate(results):
+                at[i] = id(a) + _OFFSET
+            if status := self._run(self._address):
+                raise_status(status, frame.error.value.decode("utf-8", "replace"))
         return results
 
 
@@ -88,7 +101,7 @@ class Program:
     def __init__(self, library: Library, function: int = 0) -> None:
         self.library, self.function = library, function
         self._calls: OrderedDict[tuple[int, ...], Call] = OrderedDict()
-        self._session = library.create_session(_threads)
+        self._session = _Session(library)
 
     def on(self, storages: Sequence[Storage]) -> Call:
         """The function on these variables."""
@@ -97,7 +110,7 @@ class Program:
         if call is None:
             call = self._calls[key] = Call(self.library, self.function, self._session, storages)
             if len(self._calls) > _KEPT:
-                self._calls.popitem(last=False)[1].close()
+                self._calls.popitem(last=False)
         else:
             self._calls.move_to_end(key)
         return call

@@ -79,10 +79,7 @@ def applied(loss: Any, target: Any, value: Any, weights: Any) -> Tensor:
     """A loss on one output; a plain function's values are averaged."""
     if not isinstance(loss, losses_module.Loss):
         loss = losses_module.LossFunctionWrapper(loss)
-    mask = getattr(value, "mask", None)
     target = convert(target) if target is not None else target
-    if mask is not None and isinstance(target, Tensor):
-        value.mask = mask
     return loss(target, value, sample_weight=weights)
 
 
