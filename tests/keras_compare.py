@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -19,15 +20,18 @@ def flat(value: Any) -> list[Any]:
     return [value]
 
 
+def _place(path: str) -> str:
+    """A weight's path below its layer, without the numbers that tell layers of one kind apart."""
+    return re.sub(r"_\d+(?=/)", "", path).partition("/")[2]
+
+
 def share_weights(ours: Any, theirs: Any, seed: int = 0, scale: float = 0.5) -> None:
     """Gives both layers, which are built, the same weights; checks that they have them under the same names."""
     rng = np.random.default_rng(seed)
     values = [rng.normal(size=w.shape).astype(np.float32) * scale for w in theirs.weights]
     theirs.set_weights(values)
     ours.set_weights(values)
-    assert [w.path.partition("/")[2] for w in ours.weights] == [
-        w.path.partition("/")[2] for w in theirs.weights
-    ]
+    assert [_place(w.path) for w in ours.weights] == [_place(w.path) for w in theirs.weights]
 
 
 def of_keras(tf: ModuleType, layer: Any, call: Callable[..., Any], arrays: Sequence[Any]) -> list[Any]:
