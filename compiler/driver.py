@@ -31,7 +31,8 @@ from .kernels.lower_loops import LowerLoops
 from .kernels.plan_memory import PlanMemory
 from .ops.constant import Constant
 from .options import CompileOptions
-from .passes.pipelines import GRAPH_PASSES
+from .passes.decompose_conv import DECOMPOSITIONS, parse_decomposition
+from .passes.pipelines import GRAPH_PASSES, with_decomposition
 from .result import Compiled, from_cache, write_header
 from .target import Target, resolve_target
 
@@ -79,6 +80,17 @@ def pass_manager(options: CompileOptions, observers: Sequence[Observer] = ()) ->
         if options.pipeline is not None
         else default_pipeline(options.precise)
     )
+    if options.decompose_conv is not None:
+        if options.train is not None:
+            raise OptionError(
+                "expected --decompose-conv or --train, received both: train first, then compile what was trained"
+            )
+        if options.pipeline is not None:
+            raise OptionError(
+                "expected --decompose-conv or --pipeline, received both: write decompose-conv{max-error=0.01} into the "
+                "pipeline, before fuse-conv-bias-relu"
+            )
+        pipeline = with_decomposition(pipeline, parse_decomposition(options.decompose_conv))
     return PassManager(pipeline, tuple(observers), options.stop_after, options.skip_pass)
 
 
@@ -186,6 +198,9 @@ def compile_module(
     }
     if TRAINING in module.attributes:
         manifest["train"] = module.attributes[TRAINING]
+    if DECOMPOSITIONS in module.attributes:
+        rows = module.attributes[DECOMPOSITIONS]
+        manifest["decompositions"] = [{"output_error": None, **row} for row in rows]
     with step("emit"):
         emitted = emit_module(module, target, manifest)
     if dump is not None:

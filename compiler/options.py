@@ -55,6 +55,11 @@ class CompileOptions:
     precise: bool = option(
         False, "no fast algorithms whose rounding differs from the definition's (Winograd convolutions)"
     )
+    decompose_conv: str | None = option(
+        None, "approximate convolutions and dense layers by pairs of thinner ones where those are predicted faster: "
+        "max-error=0.01 (of each layer's weights), flops=0.5 (the share to keep), or force rank=16",
+        metavar="BUDGET",
+    )  # fmt: skip
     pipeline: str | None = option(
         None, "passes to run instead of the default ones, as graph(…),kern(…),loops(…)", metavar="TEXT"
     )

@@ -307,7 +307,7 @@ class Former:
             bytes=total_bytes,
             why=why.text,
             cycles=why.cycles or units * max(1, round(ns * CYCLES_PER_NS)),
-            error_bound=why.error_bound,
+            error_bound=why.error_bound + _approximated(group.ops if group else ops),
             location=where,
             **({"site": self._site(where)} if (params or {}).get("error") else {}),
         )
@@ -319,6 +319,11 @@ class Former:
         """The number of the first of these places, which follow each other."""
         self.sites += texts
         return len(self.sites) - len(texts)
+
+
+def _approximated(ops: Sequence[Op]) -> float:
+    """The error of ops that stand for others only about, which passes that were asked for it note on them."""
+    return max((float(op.attributes.get("error_bound", 0.0)) for op in ops), default=0.0)
 
 
 def _traffic(ops: Sequence[Op], group: Group | None) -> Dim:

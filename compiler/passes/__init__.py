@@ -7,6 +7,7 @@ FILES = (
     "canonicalize",
     "cse",
     "dce",
+    "decompose_conv",
     "dilate_convolutions",
     "fold_batch_norm",
     "fold_constants",

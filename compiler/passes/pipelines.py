@@ -6,6 +6,7 @@ from ..ir.passes import Pass
 from .canonicalize import Canonicalize
 from .cse import Cse
 from .dce import Dce
+from .decompose_conv import DecomposeConv
 from .dilate_convolutions import DilateConvolutions
 from .fold_batch_norm import FoldBatchNorm
 from .fold_constants import FoldConstants
@@ -26,3 +27,9 @@ GRAPH_PASSES: tuple[Pass, ...] = (
     WidenHalf(),
     Dce(),
 )
+
+
+def with_decomposition(passes: tuple[Pass, ...], decompose: DecomposeConv) -> tuple[Pass, ...]:
+    """A pipeline that decomposes convolutions: when their weights are final, before epilogues are closed."""
+    at = next(i for i, p in enumerate(passes) if isinstance(p, FuseConvBiasRelu))
+    return (*passes[:at], decompose, *passes[at:])

@@ -13,6 +13,7 @@ from ...compiler.cache import Cache
 from ...compiler.options import CompileOptions
 from ...runtime.errors import OptionError
 from ..build import build
+from .decomposition_table import decomposition_lines
 from .options import add_option_arguments, options_from
 from .terminal import Progress
 
@@ -74,6 +75,8 @@ def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progre
     target = compiled.manifest["target"]["name"]
     how = "from the cache" if compiled.from_cache else "compiled"
     print(f"{output}: {size:.2f} MiB for {target}, {how} in {seconds:.2f} s")
+    for line in decomposition_lines(output, compiled.manifest):
+        print(line)
     _print_remarks(compiled.remarks, args.remarks)
     return _verify(output, reference[0], args.verify) if reference else 0
 

@@ -12,6 +12,7 @@ from ...runtime.artifact import manifest_of
 from ...runtime.errors import UnsupportedError
 from ..sniff import Kind, sniff
 from ..tensorflow.wire import shown
+from .decomposition_table import decomposition_lines
 from .kernel_table import kernel_lines
 
 
@@ -57,6 +58,8 @@ def _show_library(path: str, m: dict[str, Any]) -> None:
     for v in m["variables"]:
         print(f"  variable  {shown(v['name'])}: {_shape(v)}")
     print(f"  pipeline  {m['pipeline'].encode('unicode_escape').decode()}")
+    for line in decomposition_lines(path, m):
+        print(line)
 
 
 def _describe(kind: Kind, path: str) -> None:
