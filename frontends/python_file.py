@@ -6,7 +6,6 @@ The file runs as a program of the user's; nothing in it is restricted.
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import sys
 from pathlib import Path
@@ -70,8 +69,3 @@ def _called(thing: Any, where: str) -> Any:
         raise
     except Exception as e:
         raise InputError(f"{where}() raised {type(e).__name__}: {e}") from e
-
-
-def is_python(name: Any) -> bool:
-    """Whether a source names a Python file, with a function or without."""
-    return isinstance(name, (str, os.PathLike)) and bool(re.search(r"\.py(:\w+)?$", os.fspath(name)))

@@ -277,10 +277,3 @@ class _FilterGradient:
                     b.prefetch(v, b.add(first, b.mul(b.add(line, i), LINE)))
 
         return ask
-
-
-def _lies_together(
-    steps: tuple[object, ...], kernel: tuple[int, ...], dilations: tuple[int, ...], channels: int
-) -> bool:
-    """Whether the numbers under a row of the window follow each other."""
-    return kernel[-1] == 1 or (dilations[-1] == 1 and steps[-2] == channels)

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 _MOST = 256
 _programs: OrderedDict[Any, Program] = OrderedDict()
 _types: dict[TensorType, int] = {}
-_lock = threading.RLock()
+lock = threading.RLock()
 #: variables whose new values are not computed yet, in order
 unsettled: dict[Variable, None] = {}
 
 
 def compute(refs: Sequence[Ref]) -> None:
     """Computes results of nodes, together with the new values of variables that wait for it."""
-    with _lock:
+    with lock:
         _compute(list(refs))
 
 
@@ -51,7 +51,7 @@ def compute_now(node: Node) -> None:
 def settle() -> None:
     """Computes the new values of all variables that were assigned."""
     if unsettled:
-        with _lock:
+        with lock:
             _compute([])
 
 

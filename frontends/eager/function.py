@@ -56,9 +56,9 @@ class Function:
     def python_function(self) -> Callable[..., Any]:
         return self._body if self._owner is None else functools.partial(self._body, self._owner)
 
-    @property
-    def experimental_get_tracing_count(self) -> Callable[[], int]:
-        return lambda: len(self._compiled)
+    def experimental_get_tracing_count(self) -> int:
+        """For how many combinations of arguments it was traced."""
+        return len(self._compiled)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         if nodes.current_trace() is not None or nodes.recorders:

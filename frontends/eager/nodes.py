@@ -17,6 +17,7 @@ import numpy as np
 
 from ...compiler.ir.attributes import Array, Attribute
 from ...compiler.ir.core import Block, Op
+from ...compiler.ir.dims import Dim, Sym, substitute
 from ...compiler.ir.location import UNKNOWN, Location
 from ...compiler.ir.types import TensorType, Type
 from ...runtime.errors import InputError
@@ -298,3 +299,10 @@ def ordered(roots: Iterable[Node], inside: Any = None) -> list[Node]:
         if inside is None or inside(node):
             stack += [(n, False) for n, _ in node.operands if n not in seen]
     return list(seen)
+
+
+def sized(value: Any, sizes: Mapping[str, Dim]) -> Any:
+    """An attribute of an op with other sizes in the place of symbols."""
+    if isinstance(value, Sym):
+        return substitute(value, sizes)
+    return tuple(sized(v, sizes) for v in value) if isinstance(value, tuple) else value

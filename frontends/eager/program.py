@@ -25,13 +25,6 @@ from .storage import Storage
 
 #: states and frames that a program keeps for different sets of variables
 _KEPT = 16
-_threads = 0
-
-
-def set_threads(count: int | None) -> None:
-    """How many threads compiled functions may use from now on; None: as many as the process may."""
-    global _threads
-    _threads = count or 0
 
 
 def load_module(module: Op, name: str, options: CompileOptions | None = None) -> Library:
@@ -48,7 +41,7 @@ class _Session:
     """A session of a library, which ends with the last call that uses it."""
 
     def __init__(self, library: Library) -> None:
-        self.handle = library.create_session(_threads)
+        self.handle = library.create_session(0)  # as many threads as the process may use
         weakref.finalize(self, library.dll.nw_session_destroy, self.handle)
 
 

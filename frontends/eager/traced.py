@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ...compiler.ir.attributes import Array, Dense
 from ...compiler.ir.core import Op
 from ...compiler.ir.types import TensorType
@@ -36,11 +34,8 @@ class Traced:
             self.result = function(*[Tensor(p) for p in self.inputs])
             self.outputs: list[Ref] = [convert(v).ref for v in leaves(self.result) if v is not None]
         self.updates = trace.updates
-        roots = [n for n, _ in (*self.outputs, *self.updates.values())]
-        self.nodes = ordered(dict.fromkeys(roots), lambda n: not n.done)
-        self._check(trace)
-        reads = [n.variable for n in self.nodes if isinstance(n, Read)]
-        self.variables: tuple[Variable, ...] = tuple(dict.fromkeys([*reads, *self.updates]))
+        self._compute_outside()
+        self._collect()
         #: variables that are constants of the compiled function
         self.constants: tuple[Variable, ...] = ()
 
@@ -48,10 +43,7 @@ class Traced:
         """What the function assigns to these variables is not kept: they serve one call alone."""
         for v in variables:
             self.updates.pop(v, None)
-        roots = [n for n, _ in (*self.outputs, *self.updates.values())]
-        self.nodes = ordered(dict.fromkeys(roots), lambda n: not n.done)
-        reads = [n.variable for n in self.nodes if isinstance(n, Read)]
-        self.variables = tuple(dict.fromkeys([*reads, *self.updates]))
+        self._collect()
 
     def freeze(self, variables: Iterable[Variable]) -> None:
         """These variables, as far as the function does not assign them, become constants of their present values."""
@@ -59,16 +51,26 @@ class Traced:
         self.constants = tuple(v for v in self.variables if v in chosen)
         self.variables = tuple(v for v in self.variables if v not in chosen)
 
-    def _check(self, trace: Trace) -> None:
+    def _ordered(self) -> list[Node]:
+        roots = [n for n, _ in (*self.outputs, *self.updates.values())]
+        return ordered(dict.fromkeys(roots), lambda n: not n.done)
+
+    def _collect(self) -> None:
+        """The nodes that are needed, operands first, and the variables among them."""
+        self.nodes = self._ordered()
+        reads = [n.variable for n in self.nodes if isinstance(n, Read)]
+        self.variables: tuple[Variable, ...] = tuple(dict.fromkeys([*reads, *self.updates]))
+
+    def _compute_outside(self) -> None:
         """Values from outside become constants."""
         outside = [
-            n for n in self.nodes if not n.done and n.trace is None and not isinstance(n, (Read, Placeholder))
+            n
+            for n in self._ordered()
+            if not n.done and n.trace is None and not isinstance(n, (Read, Placeholder))
         ]
         if outside:
             with tracing(None):
                 evaluate.compute([(n, i) for n in outside for i in range(len(n.types))])
-            roots = [n for n, _ in (*self.outputs, *self.updates.values())]
-            self.nodes = ordered(dict.fromkeys(roots), lambda n: not n.done)
 
     def add_to(self, module: Op, names: dict[Variable, str], outputs: Sequence[str] | None = None) -> None:
         """The function in a module that has these variables."""
@@ -131,9 +133,3 @@ def before_writing(variables: Iterable[Variable]) -> None:
     for v in variables:
         if v.last_read is not None:
             evaluate.rescue(v)
-
-
-def dense(value: Any, type: TensorType) -> Array:
-    """A dense array of a type."""
-    array = value.numpy() if isinstance(value, (Tensor, Variable)) else np.asarray(value)
-    return np.ascontiguousarray(array, type.dtype.numpy)

@@ -163,7 +163,7 @@ class Variable(Operators):
         if array.shape != self.shape:
             raise ShapeError(f"variable {self.name!r}: expected shape {self.shape}, received {array.shape}")
         self._changed()
-        with evaluate._lock:  # pyright: ignore[reportPrivateUsage]
+        with evaluate.lock:
             evaluate.rescue(self)
             self.storage.array[...] = array.astype(self.type.dtype.numpy)
             self.settled()

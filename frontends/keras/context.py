@@ -5,16 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass
 class CallContext:
-    """The outermost call's choice of training or inference, and the losses that layers add."""
+    """The outermost call's choice of training or inference."""
 
     training: bool | None = None
-    losses: list[Any] = field(default_factory=list[Any])
 
 
 _local = threading.local()

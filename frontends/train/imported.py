@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ...compiler.ir.core import Block, Op, Value
-from ...compiler.ir.dims import Dim, Sym, substitute
+from ...compiler.ir.dims import Dim, Sym
 from ...compiler.ir.types import TensorType
 from ...compiler.ops.activation import Rsqrt, Sqrt
 from ...compiler.ops.base import tensor
@@ -114,7 +114,9 @@ class ImportedGraph(Model):
                         [op.name.partition(".")[2]],
                     )
                 else:
-                    attributes = {k: _sized(v, sizes) for k, v in op.attributes.items() if k != "requires"}
+                    attributes = {
+                        k: nodes.sized(v, sizes) for k, v in op.attributes.items() if k != "requires"
+                    }
                     made = nodes.apply(type(op), [values[v] for v in op.operands], **attributes)
             values.update((r, (made, i)) for i, r in enumerate(op.results))
 
@@ -140,9 +142,3 @@ def _name(op: Constant) -> str:
     """The name of a weight: that of its node, without what TensorFlow puts behind it when it freezes."""
     name = op.value.name or str(op.location)
     return re.sub(r"(/ReadVariableOp|/read|/Cast)+(/resource)?(:\d+)?$", "", name)
-
-
-def _sized(value: Any, sizes: dict[str, Dim]) -> Any:
-    if isinstance(value, Sym):
-        return substitute(value, sizes)
-    return tuple(_sized(v, sizes) for v in value) if isinstance(value, tuple) else value

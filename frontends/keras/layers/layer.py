@@ -71,10 +71,7 @@ class Layer(Holder):
 
     def add_loss(self, loss: Any) -> None:
         """Adds numbers to what training minimises; to be called in `call`."""
-        context = current()
         for v in leaves(loss):
-            if context is not None:
-                context.losses.append(convert(v))
             self._losses.append(convert(v))
 
     @property

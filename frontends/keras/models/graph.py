@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ....compiler.ir.dims import Dim, Sym, substitute
+from ....compiler.ir.dims import Dim, Sym
 from ...eager import nodes
 from ...eager.nodes import Node, Placeholder, Read, Ref
 from ...eager.structure import leaves, rebuilt
@@ -200,15 +200,9 @@ def _compute(node: Node, known: dict[Ref, Tensor], sizes: dict[str, Dim]) -> Non
     elif isinstance(node, Read):
         known[node, 0] = node.variable.value
     elif node.template is not None:
-        attributes = {k: _sized(v, sizes) for k, v in node.template.attributes.items()}
+        attributes = {k: nodes.sized(v, sizes) for k, v in node.template.attributes.items()}
         made = nodes.apply(node.template.op, [known[r].ref for r in node.operands], **attributes)
         for i in range(len(node.types)):
             known[node, i] = Tensor(made, i)
     else:
         raise ValueError("expected an op on symbolic tensors of the model")
-
-
-def _sized(value: Any, sizes: dict[str, Dim]) -> Any:
-    if isinstance(value, Sym):
-        return substitute(value, sizes)
-    return tuple(_sized(v, sizes) for v in value) if isinstance(value, tuple) else value

@@ -37,7 +37,6 @@ class Model(Trainer):
 
     def _set_graph(self, graph: Graph) -> None:
         self._graph = graph
-        self._graph_layers = list(graph.layers)
         self.built = True
 
     @property

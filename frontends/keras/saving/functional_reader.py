@@ -266,7 +266,6 @@ def functional_from_config(cls: Any, config: dict[str, Any], custom_objects: Any
     graph: Any = model._graph
     # the file's order, by which weights are found
     graph.layers.sort(key=lambda layer: order.get(id(layer), len(order)))
-    model._graph_layers = list(graph.layers)
     return model
 
 

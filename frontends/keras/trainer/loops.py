@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...eager.structure import leaves, packed
-from .data import ArrayData, data_of, split
+from .data import data_of, split
 
 
 class Means:
@@ -207,6 +207,3 @@ def _callbacks(
         steps=steps,
         model=model,
     )
-
-
-__all__ = ["ArrayData", "Loops", "Means"]
