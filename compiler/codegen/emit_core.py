@@ -223,9 +223,15 @@ class EmitterBase:
             by_depth.setdefault(self.depths.get(name, 0), []).append((name, c))
         for depth in sorted(by_depth):
             pointer = self._advance(pointer, by_depth[depth], size)
+        pointer = self._settled(pointer)
         if total.constant:
             pointer = self.pure(f"getelementptr i8, ptr {pointer}, i64 {total.constant * size}", pointer)
         return pointer
+
+    def _settled(self, pointer: str) -> str:
+        """The pointer, opaque to LLVM's loop strength reduction where it moves with a loop: the accesses that differ
+        by constants then count as one use of the loop's variable. Their number is what its time grows with."""
+        return self.pure(f"freeze ptr {pointer}", pointer) if self.depths.get(pointer, 0) else pointer
 
     def _advance(self, pointer: str, terms: list[tuple[str, int]], size: int) -> str:
         if len(terms) == 1:
