@@ -23,6 +23,8 @@ from .codegen.payload import create, replacing
 
 FOLDER, SIZE = "NETWRIGHT_CACHE", "NETWRIGHT_CACHE_SIZE"
 DEFAULT_SIZE = "5G"
+#: of the folder that nobody asked for
+USER_SIZE = "500M"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -61,6 +63,20 @@ class Cache:
         if not folder:
             return None
         return Cache(folder, parse_size(os.environ.get(SIZE) or DEFAULT_SIZE))
+
+    @staticmethod
+    def of_user() -> Cache | None:
+        """The cache for what Python code compiles as it runs: the one that NETWRIGHT_CACHE names, without it a folder
+        of the user's caches; None where it is set to nothing, and for a user without a home."""
+        if FOLDER in os.environ:
+            return Cache.from_environment()
+        caches = os.environ.get("XDG_CACHE_HOME", "")
+        home = os.path.expanduser("~")
+        if not os.path.isabs(caches):  # as the XDG specification says
+            if not os.path.isabs(home):
+                return None
+            caches = os.path.join(home, ".cache")
+        return Cache(os.path.join(caches, "netwright"), parse_size(os.environ.get(SIZE) or USER_SIZE))
 
     def locate(self, key: str) -> str | None:
         """The path of a kept library, whole at this moment."""

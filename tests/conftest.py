@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     What the user keeps in a cache is not what is tested.
     """
-    os.environ.pop("NETWRIGHT_CACHE", None)
+    os.environ["NETWRIGHT_CACHE"] = ""
     wanted = os.environ.get("NETWRIGHT_TEST_TARGET")
     if not wanted:
         return

@@ -131,7 +131,7 @@ class ArithEmitter(EmitterBase):
             return
         if name in ("floordivsi", "ceildivsi"):
             # the generators use them for sizes alone, which are not negative
-            up = self.materialize(a.plus(b).plus(Affine((), -1))) if name == "ceildivsi" else p
+            up = self.materialize(a.plus(b).moved(-1)) if name == "ceildivsi" else p
             name, p = "divui", up
         text = f"{_INTEGER[name]} i64 {p}, {q}"
         safe = not b.terms or ("div" not in name and "rem" not in name)

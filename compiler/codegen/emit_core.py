@@ -7,7 +7,9 @@ its operands exist, and is written once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from ...runtime.errors import UnsupportedError
@@ -21,11 +23,17 @@ from ..target import Target
 _SCALARS = {"f32": "float", "f64": "double", "f16": "i16", "bf16": "i16"}
 
 
+@cache
 def llvm_scalar(dtype: DType) -> str:
     """The LLVM type of one element in a register."""
     if dtype.is_float:
         return _SCALARS[dtype.name]
     return f"i{dtype.bits}"
+
+
+@cache
+def llvm_vector(width: int, dtype: DType) -> str:
+    return f"<{width} x {llvm_scalar(dtype)}>"
 
 
 @dataclass
@@ -34,7 +42,7 @@ class Scope:
 
     label: str
     lines: list[str] = field(default_factory=list[str])
-    known: dict[str, str] = field(default_factory=dict[str, str])
+    known: dict[Any, str] = field(default_factory=dict[Any, str])
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,8 @@ class Affine:
     constant: int = 0
 
     def plus(self, other: Affine, factor: int = 1) -> Affine:
+        if not other.terms:  # most are constants
+            return Affine(self.terms, self.constant + other.constant * factor)
         terms = dict(self.terms)
         for name, c in other.terms:
             terms[name] = terms.get(name, 0) + c * factor
@@ -52,7 +62,12 @@ class Affine:
         return Affine(kept, self.constant + other.constant * factor)
 
     def times(self, factor: int) -> Affine:
-        return Affine().plus(self, factor)
+        if factor == 1:
+            return self
+        return Affine(tuple((n, c * factor) for n, c in self.terms) if factor else (), self.constant * factor)
+
+    def moved(self, constant: int) -> Affine:
+        return Affine(self.terms, self.constant + constant)
 
 
 @dataclass
@@ -126,7 +141,7 @@ class EmitterBase:
 
     def pure(self, text: str, *operands: str) -> str:
         """An instruction without effects or traps: placed as far out as its operands allow, written once."""
-        depth = max((self.depths.get(o, 0) for o in operands), default=0)
+        depth = self.depth_of(operands)
         scope = self.scopes[depth]
         known = scope.known.get(text)
         if known is None:
@@ -134,6 +149,15 @@ class EmitterBase:
             scope.lines.append(f"  {known} = {text}")
             scope.known[text] = known
         return known
+
+    def depth_of(self, operands: Iterable[str]) -> int:
+        """The innermost scope in which one of these is made."""
+        depth, depths = 0, self.depths
+        for o in operands:
+            at = depths.get(o, 0)
+            if at > depth:
+                depth = at
+        return depth
 
     def open(self, label: str) -> None:
         self.scopes.append(Scope(label))
@@ -214,18 +238,40 @@ class EmitterBase:
         """The address of an element. Terms are added loop by loop, outermost first, the constant last, so
         that neighbouring elements differ in the displacement alone."""
         size = mem.type.dtype.size
-        total = self.dim(mem.type.offset)
+        total = self.place(mem, indices)
+        base = self.base(mem)
+        # what is known of a place belongs to the scope in which it was computed, as any other value
+        known = self.scopes[self.depth_of([base, *(name for name, _ in total.terms)])].known
+        key = (base, size, total.terms)
+        pointer = known.get(key)
+        if pointer is None:
+            pointer = known[key] = self._settled(self._moved(base, total.terms, size))
+        if total.constant:
+            pointer = self.pure(f"getelementptr i8, ptr {pointer}, i64 {total.constant * size}", pointer)
+        return pointer
+
+    def place(self, mem: Mem, indices: list[Affine]) -> Affine:
+        """Where an element lies, counted in elements from where its buffer begins."""
+        offset = mem.type.offset
+        total = Affine((), offset) if isinstance(offset, int) else self.dim(offset)
+        terms, constant = dict(total.terms), total.constant
         for i, stride in zip(indices, mem.type.element_strides, strict=True):
-            total = total.plus(self.multiply(i, self.dim(stride)))
-        pointer = self.base(mem)
+            if isinstance(stride, int):
+                part, factor = i, stride
+            else:
+                part, factor = self.multiply(i, self.dim(stride)), 1
+            constant += part.constant * factor
+            for name, c in part.terms:
+                terms[name] = terms.get(name, 0) + c * factor
+        return Affine(tuple((n, c) for n, c in sorted(terms.items()) if c), constant)
+
+    def _moved(self, pointer: str, terms: tuple[tuple[str, int], ...], size: int) -> str:
+        """The pointer moved by terms, loop by loop."""
         by_depth: dict[int, list[tuple[str, int]]] = {}
-        for name, c in total.terms:
+        for name, c in terms:
             by_depth.setdefault(self.depths.get(name, 0), []).append((name, c))
         for depth in sorted(by_depth):
             pointer = self._advance(pointer, by_depth[depth], size)
-        pointer = self._settled(pointer)
-        if total.constant:
-            pointer = self.pure(f"getelementptr i8, ptr {pointer}, i64 {total.constant * size}", pointer)
         return pointer
 
     def _settled(self, pointer: str) -> str:
@@ -259,7 +305,7 @@ class EmitterBase:
         return [self.lanes] * full + ([rest] if rest else [])
 
     def vector_type(self, dtype: DType, width: int) -> str:
-        return f"<{width} x {llvm_scalar(dtype)}>"
+        return llvm_vector(width, dtype)
 
     def llvm_type(self, t: Type) -> str:
         if isinstance(t, IndexType):

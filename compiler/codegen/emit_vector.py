@@ -98,7 +98,7 @@ class VectorEmitter(ArithEmitter):
         out, done = [], 0
         for w in self.widths(columns):
             at = list(indices)
-            at[axis] = at[axis].plus(Affine((), done))
+            at[axis] = at[axis].moved(done)
             out.append((w, self.address(mem, at)))
             done += w
         return out
@@ -322,7 +322,7 @@ class VectorEmitter(ArithEmitter):
         left = self.dim(mem.type.shape[axis]).plus(at[axis], -1)
         out, done = [], 0
         for w in self.widths(columns):
-            room = self.materialize(left.plus(Affine((), -done)))
+            room = self.materialize(left.moved(-done))
             bound = self.splat_i64(w, room)
             lanes = ", ".join(f"i64 {i}" for i in range(w))
             out.append(self.pure(f"icmp slt <{w} x i64> <{lanes}>, {bound}", bound))
@@ -376,7 +376,7 @@ def _positions(at: list[Affine], axes: tuple[int, ...], shape: tuple[int, ...]) 
         for start in out:
             for i in range(size):
                 there = list(start)
-                there[axis] = there[axis].plus(Affine((), i))
+                there[axis] = there[axis].moved(i)
                 moved.append(there)
         out = moved
     return out

@@ -95,7 +95,7 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
 def _session_rows(module: Op) -> tuple[int, int]:
     """How many stages and kept results a session has rows for."""
     stages = results = 0
-    for op in module.walk():
+    for op in (o for f in functions(module) if is_entry(f) for o in f.walk()):
         if isinstance(op, ReserveBlock):
             stages = max(stages, op.stage)
         elif isinstance(op, Keep):

@@ -70,7 +70,7 @@ class Op:
         location: Location = UNKNOWN,
         **attributes: Attribute,
     ) -> None:
-        self._operands: list[Value] = []
+        self._operands: list[Value] = list(operands)
         self.results: tuple[Value, ...] = ()
         self.attributes: dict[str, Attribute] = self.spec.complete(attributes)
         self.regions: list[Region] = []
@@ -78,7 +78,8 @@ class Op:
         self.block: Block | None = None
         self.prev: Op | None = None
         self.next: Op | None = None
-        self.set_operands(operands)
+        for i, v in enumerate(operands):
+            v.uses[(self, i)] = None
         for r in regions:
             self.add_region(r)
         if result_types is None:
@@ -177,7 +178,11 @@ class Op:
         yield self
         for region in self.regions:
             for block in region.blocks:
-                yield from (o for op in block.ops for o in op.walk())
+                for op in block.ops:
+                    if op.regions:
+                        yield from op.walk()
+                    else:
+                        yield op
 
     def clone(self, mapping: dict[Value, Value]) -> Op:
         """A copy with operands looked up in `mapping`, which gains the results."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast, overload
 
 from ...runtime.errors import VerifyError
@@ -74,6 +74,7 @@ class Attr(Generic[T]):
         self.default_key = None if default is _MISSING else attribute_key(default)
         self.choices = choices
         self.doc = doc
+        self._fits = test_of(kind)
 
     def __set_name__(self, owner: type[Op], name: str) -> None:
         self.name = name
@@ -86,7 +87,7 @@ class Attr(Generic[T]):
         return self if op is None else cast(T, op.attributes[self.name])
 
     def accepts(self, value: Attribute) -> bool:
-        return fits(value, self.kind) and (not self.choices or value in self.choices)
+        return self._fits(value) and (not self.choices or value in self.choices)
 
     def describe(self) -> str:
         if self.choices:
@@ -96,19 +97,24 @@ class Attr(Generic[T]):
         )
 
 
-def fits(value: Attribute, kind: Any) -> bool:
-    """Whether `value` is of the declared kind; True is no int, and an int no float."""
+Test = Callable[[Any], bool]
+
+
+def test_of(kind: Any) -> Test:
+    """The test whether a value is of the declared kind; True is no int, and an int no float."""
     origin = typing.get_origin(kind)
     if origin is tuple:
         (element, _) = typing.get_args(kind)
-        return isinstance(value, tuple) and all(fits(v, element) for v in cast("tuple[Any, ...]", value))
+        fits = test_of(element)
+        return lambda value: isinstance(value, tuple) and all(map(fits, cast("tuple[Any, ...]", value)))
     if origin in (types.UnionType, typing.Union):
-        return any(fits(value, k) for k in typing.get_args(kind))
+        tests = [test_of(k) for k in typing.get_args(kind)]
+        return lambda value: any(test(value) for test in tests)
     if kind is Any:
-        return True
+        return lambda value: True
     if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, origin or kind)
+        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+    return lambda value: isinstance(value, origin or kind)
 
 
 ATTRIBUTE_KINDS = (
@@ -127,6 +133,8 @@ ATTRIBUTE_KINDS = (
     Sym,
     *TYPES,
 )
+#: most attributes are of these very types: a set answers sooner than a tuple of classes
+_USUAL = frozenset(ATTRIBUTE_KINDS)
 
 
 class OpSpec:
@@ -144,12 +152,11 @@ class OpSpec:
         self.operand_names = tuple(d.name for d in operands)
         self.has_variadic = rest is not None
         self.attributes = attributes
+        self._defaults = {k: a.default for k, a in attributes.items() if a.default is not _MISSING}
 
     def complete(self, given: dict[str, Attribute]) -> dict[str, Attribute]:
         """`given` with the defaults of what was left out."""
-        out = {k: a.default for k, a in self.attributes.items() if a.default is not _MISSING}
-        out.update(given)
-        return out
+        return {**self._defaults, **given}
 
     def given(self, attributes: dict[str, Attribute]) -> dict[str, Attribute]:
         """The attributes that differ from their defaults: what is printed."""
@@ -174,15 +181,17 @@ class OpSpec:
             more = " or more" if self.has_variadic else ""
             raise VerifyError(f"{self.name} ({op.location}): expected {want}{more} operands, received {n}")
         for key, a in self.attributes.items():
-            if key not in op.attributes:
+            value = op.attributes.get(key, _MISSING)
+            if value is a.default and value is not _MISSING:
+                continue
+            if value is _MISSING:
                 raise VerifyError(f"{self.name} ({op.location}): attribute {key!r} is missing")
-            if not a.accepts(op.attributes[key]):
+            if not a.accepts(value):
                 raise VerifyError(
-                    f"{self.name} ({op.location}): attribute {key!r} must be {a.describe()}, "
-                    f"received {op.attributes[key]!r}"
+                    f"{self.name} ({op.location}): attribute {key!r} must be {a.describe()}, received {value!r}"
                 )
         for key, value in op.attributes.items():
-            if not isinstance(value, ATTRIBUTE_KINDS):
+            if type(value) not in _USUAL and not isinstance(value, ATTRIBUTE_KINDS):
                 raise VerifyError(
                     f"{self.name} ({op.location}): attribute {key!r} is a {type(value).__name__}, "
                     "which IR text cannot hold"

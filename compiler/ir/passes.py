@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -28,10 +28,12 @@ class Remark:
 
 @dataclass
 class PassContext:
-    """What passes share: the target they compile for, options of the driver, and the remarks they leave."""
+    """What passes share: the target they compile for, options of the driver, what a frontend found out for a pass, by
+    the pass's name, and the remarks they leave."""
 
     target: Any = None
     options: Any = None
+    given: Mapping[str, Any] = field(default_factory=dict[str, Any])
     noted: dict[Remark, None] = field(default_factory=dict[Remark, None])
     statistics: dict[str, int] = field(default_factory=dict[str, int])
 

@@ -28,12 +28,12 @@ _KEPT = 16
 
 
 def load_module(module: Op, name: str, options: CompileOptions | None = None) -> Library:
-    """Compiles a module, which is consumed, into a library of this process. With NETWRIGHT_CACHE set it may come
-    from there."""
+    """Compiles a module, which is consumed, into a library of this process, or finds it in the user's cache: a program
+    that runs again does not compile again."""
     options = options or CompileOptions(verify_ir=False)
     with tempfile.TemporaryDirectory(prefix="netwright-") as folder:
         path = os.path.join(folder, "function.so")
-        compile_module(module, path, options, name=name, cache=Cache.from_environment())
+        compile_module(module, path, options, name=name, cache=Cache.of_user())
         return Library(path)
 
 

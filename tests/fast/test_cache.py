@@ -184,6 +184,27 @@ def test_wrong_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found is not None and found.limit == 5 << 30 and found.folder == Path.cwd() / "somewhere"
 
 
+def test_the_cache_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NETWRIGHT_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    found = Cache.of_user()
+    assert found is not None and found.limit == 500 << 20
+    assert str(found.folder) == "/home/somebody/.cache/netwright"
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    found = Cache.of_user()
+    assert found is not None and str(found.folder) == "/home/somebody/.cache/netwright"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    monkeypatch.setenv("NETWRIGHT_CACHE_SIZE", "7M")
+    found = Cache.of_user()
+    assert found is not None and str(found.folder) == "/caches/netwright" and found.limit == 7 << 20
+    monkeypatch.setenv("NETWRIGHT_CACHE", "/mine")
+    found = Cache.of_user()
+    assert found is not None and str(found.folder) == "/mine"
+    monkeypatch.setenv("NETWRIGHT_CACHE", "")
+    assert Cache.of_user() is None
+
+
 def test_keys_hold_what_the_library_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
     options, target = CompileOptions(), TARGETS["x86-64"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +152,41 @@ def test_trouble_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ):
         model = nw.compile(DIGITS, tmp_path / "m.so")
     assert model.outputs
+
+
+TRAINING = """
+import sys
+import numpy as np
+import netwright.compiler.driver as driver
+from netwright import keras
+
+compiled = []
+emit = driver.emit_object
+driver.emit_object = lambda *a: compiled.append(1) or emit(*a)
+keras.utils.set_random_seed(3)
+model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu"), keras.layers.Dense(1)])
+model.compile("adam", "mse")
+x = np.arange(24, dtype="float32").reshape(8, 3) / 24
+losses = [float(model.train_on_batch(x, x[:, :1])) for _ in range(3)]
+print(len(compiled), losses)
+"""
+
+
+def test_a_training_script_that_runs_again_compiles_nothing(tmp_path: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if k != "NETWRIGHT_CACHE"}
+    env |= {"XDG_CACHE_HOME": str(tmp_path)}
+
+    def run(**more: str) -> tuple[int, str]:
+        command = [sys.executable, "-c", TRAINING]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=env | more)
+        count, _, losses = done.stdout.partition(" ")
+        return int(count), losses
+
+    count, losses = run()
+    assert count > 0
+    assert run() == (0, losses)
+    assert run(NETWRIGHT_CACHE="") == (count, losses)
+    (kept,) = (tmp_path / "netwright" / "libraries").iterdir()
+    kept.chmod(0o644)
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    assert run() == (count, losses), "a damaged one is not loaded"
