@@ -104,12 +104,14 @@ def site() -> Location:
 class Trace:
     """One tracing of a Python function: nodes made meanwhile belong to it, and are not computed by themselves."""
 
-    __slots__ = ("__weakref__", "name", "reads", "updates")
+    __slots__ = ("__weakref__", "name", "reads", "rereads", "updates")
 
     def __init__(self, name: str = "") -> None:
         self.name = name
         #: the values that variables have before the function assigns them
         self.reads: dict[Variable, Read] = {}
+        #: reads of what the function had assigned: that value, and the node that gives it
+        self.rereads: dict[Variable, list[tuple[Ref, Node]]] = {}
         #: what the traced function assigns, in order of the first assignment
         self.updates: dict[Variable, Ref] = {}
 
@@ -229,6 +231,10 @@ class Recorder:
     """Hears of nodes as they are made; tapes do."""
 
     def record(self, node: Node) -> None:
+        raise NotImplementedError
+
+    def record_read(self, variable: Variable, node: Node) -> None:
+        """The node gives a value of the variable."""
         raise NotImplementedError
 
 

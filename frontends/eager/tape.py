@@ -11,7 +11,7 @@ import numpy as np
 from ...runtime.errors import InputError
 from . import nodes
 from .gradients import differentiate
-from .nodes import Node, Read, Recorder, Ref
+from .nodes import Node, Recorder, Ref
 from .structure import leaves, packed
 from .tensor import Tensor, TensorLike, convert
 from .variable import Variable
@@ -31,7 +31,7 @@ class GradientTape(Recorder):
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         self._persistent, self._automatic = persistent, watch_accessed_variables
         self._nodes: dict[Node, None] = {}
-        self._reads: dict[Variable, list[Read]] = {}
+        self._reads: dict[Variable, list[Node]] = {}
         self._watched: set[Node | Variable] = set()
         self._used = False
 
@@ -55,10 +55,14 @@ class GradientTape(Recorder):
             return
         self._nodes[node] = None
         node.kept += 1
-        if isinstance(node, Read):
-            self._reads.setdefault(node.variable, []).append(node)
-            if self._automatic and node.variable.trainable:
-                self._watched.add(node.variable)
+
+    def record_read(self, variable: Variable, node: Node) -> None:
+        self.record(node)
+        reads = self._reads.setdefault(variable, [])
+        if node not in reads:
+            reads.append(node)
+        if self._automatic and variable.trainable:
+            self._watched.add(variable)
 
     def watch(self, tensor: Any) -> None:
         """Gradients with respect to this tensor, or these, can be asked for."""

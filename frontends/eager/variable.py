@@ -14,6 +14,7 @@ from ...runtime.errors import DTypeError, InputError, ShapeError
 from . import evaluate, nodes
 from .nodes import Read, Ref
 from .regions import RegionTrace
+from .stop import stop_gradient
 from .storage import Storage
 from .tensor import Operators, Tensor, TensorLike, as_dtype, convert
 
@@ -102,21 +103,32 @@ class Variable(Operators):
             read = Read(self)
             self._read = weakref.ref(read)
             nodes.live_reads.add(read)
+        return self._recorded(read)
+
+    def _recorded(self, read: nodes.Node) -> Tensor:
         for r in nodes.recorders:
-            r.record(read)
+            r.record_read(self, read)
         return Tensor(read)
 
     def _traced(self, trace: nodes.Trace) -> Tensor:
         if self in trace.updates:
-            return Tensor(*trace.updates[self])
+            return self._reread(trace, trace.updates[self])
         if isinstance(trace, RegionTrace):
             with trace.outside():
                 return self.value
         if self not in trace.reads:
             trace.reads[self] = Read(self)
-        for r in nodes.recorders:
-            r.record(trace.reads[self])
-        return Tensor(trace.reads[self])
+        return self._recorded(trace.reads[self])
+
+    def _reread(self, trace: nodes.Trace, assigned: Ref) -> Tensor:
+        """What was assigned before in the same function. Gradients end there: they are the variable's, and not those of
+        what its new value was computed from, as where the function is not traced."""
+        if not self.type.dtype.is_float:
+            return Tensor(*assigned)
+        found = trace.rereads.setdefault(self, [])
+        if not found or found[-1][0] != assigned:
+            found.append((assigned, stop_gradient(Tensor(*assigned)).node))
+        return self._recorded(found[-1][1])
 
     def read_value(self) -> Tensor:
         return self.value

@@ -5,7 +5,7 @@ from typing import Any
 import netwright as nw
 import numpy as np
 import pytest
-from netwright import ops
+from netwright import keras, ops
 from netwright.runtime.errors import InputError, UnsupportedError
 
 X = np.linspace(-2, 2, 8, dtype=np.float32)
@@ -102,6 +102,48 @@ def test_a_variable_read_before_and_after_an_assignment() -> None:
         z = y + w * w
     assert float(z) == 31
     assert float(tape.gradient(z, w)) == 13
+
+
+def test_gradients_end_at_an_assignment_traced_or_not() -> None:
+    start, c = np.array([2.0, 3.0], np.float32), np.array([1.0, 4.0], np.float32)
+    v = nw.Variable(start)
+
+    def run() -> Any:
+        with nw.GradientTape() as tape:
+            a = v * c
+            v.assign(v * v)
+            b = v * v * c
+            v.assign(b + a)
+            loss = ops.sum(a + b + v * 3.0)
+        return tape.gradient(loss, v)
+
+    # each read counts with the value that it gave: c, 2·v²·c and 3
+    wanted = c + 2 * start**2 * c + 3
+    np.testing.assert_array_equal(run().numpy(), wanted)
+    after = v.numpy()
+    v.assign(start)
+    np.testing.assert_array_equal(nw.function(run)().numpy(), wanted)
+    np.testing.assert_array_equal(v.numpy(), after)
+
+
+class _Halved(keras.layers.Layer):
+    """Halves its weight, then uses it."""
+
+    def build(self, input_shape: Any) -> None:
+        self.w = self.add_weight(shape=(2,), initializer="ones")
+
+    def call(self, x: Any) -> Any:
+        before = ops.sum(self.w * x)
+        self.w.assign(self.w * 0.5)
+        return before + ops.sum(self.w * x)
+
+
+def test_a_step_of_training_sums_the_gradients_of_all_reads() -> None:
+    model = keras.Sequential([keras.Input((2,)), _Halved()])
+    model.compile(keras.optimizers.SGD(0.125), lambda y, p: p)
+    x = np.array([[1.0, 2.0]], np.float32)
+    model.train_on_batch(x, x)
+    np.testing.assert_array_equal(model.weights[0].numpy(), 0.5 - 0.125 * 2 * x[0])
 
 
 def test_no_gradient_is_told_by_name() -> None:

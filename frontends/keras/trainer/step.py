@@ -10,6 +10,7 @@ from ....compiler.ir.types import TensorType
 from ....runtime.spec import dtype_of
 from ...eager import nodes
 from ...eager.gradients import differentiate
+from ...eager.nodes import Ref
 from ...eager.structure import leaves, packed, rebuilt
 from ...eager.tensor import Tensor
 from ...eager.traced import Compiled, Traced
@@ -21,10 +22,17 @@ def gradients_of(loss: Tensor, variables: Sequence[Variable]) -> list[Tensor | N
     trace = nodes.current_trace()
     if trace is None:
         raise TypeError("gradients of a step are taken while it is traced")
-    read = [v for v in variables if v in trace.reads]
-    found = differentiate([loss.ref], [(trace.reads[v], 0) for v in read], [None], lambda _: True)
-    by_variable = {v: None if g is None else Tensor(*g) for v, g in zip(read, found, strict=True)}
-    return [by_variable.get(v) for v in variables]
+    reads: list[tuple[Variable, Ref]] = []
+    for v in variables:
+        first = [trace.reads[v]] if v in trace.reads else []
+        reads += [(v, (n, 0)) for n in [*first, *(n for _, n in trace.rereads.get(v, ()))]]
+    totals: dict[Variable, Tensor] = {}
+    for (v, _), g in zip(
+        reads, differentiate([loss.ref], [r for _, r in reads], [None], lambda _: True), strict=True
+    ):
+        if g is not None:
+            totals[v] = totals[v] + Tensor(*g) if v in totals else Tensor(*g)
+    return [totals.get(v) for v in variables]
 
 
 def types_of(structure: Any) -> Any:
