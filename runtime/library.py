@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,6 +79,28 @@ def check_machine(path: str, triple: str) -> None:
         )
 
 
+#: for each path the files (device, inode) that were loaded from there, in order; they stay loaded, so that no other
+#: file gets their numbers
+_loaded: dict[str, list[tuple[int, int]]] = {}
+_loading = threading.Lock()
+
+
+def name_to_load(path: str) -> str:
+    """The path in a spelling that no other file was loaded by.
+
+    The system's loader takes a library for loaded when it knows the name, even if another file stands there by now:
+    the model was compiled again.
+    """
+    found = os.stat(path)
+    here = (found.st_dev, found.st_ino)
+    with _loading:
+        known = _loaded.setdefault(path, [])
+        if here not in known:
+            known.append(here)
+        folder, name = os.path.split(path)
+        return os.path.join(folder, *["."] * known.index(here), name)
+
+
 class Library:
     """Functions of a compiled library. Calls release the GIL."""
 
@@ -86,7 +109,7 @@ class Library:
         self.manifest: dict[str, Any] = manifest_of(self.path)
         check_machine(self.path, self.manifest["target"]["triple"])
         try:
-            self.dll = ctypes.CDLL(self.path)
+            self.dll = ctypes.CDLL(name_to_load(self.path))
             for name, (result, arguments) in _SIGNATURES.items():
                 function = getattr(self.dll, name)
                 function.restype, function.argtypes = result, arguments

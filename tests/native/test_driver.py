@@ -115,3 +115,16 @@ def test_what_has_no_kernel_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"graph\.conv2d \(layer\)") as e:
         build(module, tmp_path)
     assert e.value.ops == ("conv2d",)
+
+
+def test_a_library_compiled_again_to_the_same_path_is_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "m.so"
+    x = np.array([1.0, -2.0, 3.0], np.float32)
+    models: list[Any] = []
+    for scale in (2.0, 5.0, 7.0):
+        y = np.full(3, scale, np.float32)
+        module = graph([tensor(3)], lambda b, x, y=y: b(Add, x, constant(b, y)))
+        compile_module(module, path, CompileOptions())
+        models += [load(path), load(path)]
+    for model, scale in zip(models, (2, 2, 5, 5, 7, 7), strict=True):
+        np.testing.assert_array_equal(model(x), x + np.float32(scale))
