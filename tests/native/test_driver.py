@@ -123,7 +123,7 @@ def test_a_library_compiled_again_to_the_same_path_is_the_new_one(tmp_path: Path
     models: list[Any] = []
     for scale in (2.0, 5.0, 7.0):
         y = np.full(3, scale, np.float32)
-        module = graph([tensor(3)], lambda b, x, y=y: b(Add, x, constant(b, y)))
+        module = graph(lambda b, x, y=y: b(Add, x, constant(b, y)), [tensor(3)])
         compile_module(module, path, CompileOptions())
         models += [load(path), load(path)]
     for model, scale in zip(models, (2, 2, 5, 5, 7, 7), strict=True):
