@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,10 +37,28 @@ from .passes.pipelines import GRAPH_PASSES, with_decomposition
 from .result import Compiled, from_cache, write_header
 from .target import Target, resolve_target
 
+#: finds facts for the manifest: given what it says so far, and what makes the library and returns its path
+Measure = Callable[[Mapping[str, Any], Callable[[], str]], Mapping[str, Any]]
 VERSION = "0.1.0"
 #: the attribute of a module with functions for training: which they are, and what was asked for
 TRAINING = "graph.train"
 MOST_REPEATED = 256 << 20  # bytes of constants whose elements are all one
+
+
+#: objects that appear between two searches for cycles of garbage while a model is compiled: passes make hundreds of
+#: thousands that stay, and going through them again and again takes a quarter of their time
+BETWEEN_COLLECTIONS = 100_000
+
+
+@contextmanager
+def fewer_collections() -> Iterator[None]:
+    before = gc.get_threshold()
+    if 0 < before[0] < BETWEEN_COLLECTIONS:
+        gc.set_threshold(BETWEEN_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @dataclass
@@ -80,11 +99,8 @@ def pass_manager(options: CompileOptions, observers: Sequence[Observer] = ()) ->
         if options.pipeline is not None
         else default_pipeline(options.precise)
     )
-    if options.decompose_conv is not None:
-        if options.train is not None:
-            raise OptionError(
-                "expected --decompose-conv or --train, received both: train first, then compile what was trained"
-            )
+    # what is trained was decomposed before its weights became variables
+    if options.decompose_conv is not None and options.train is None:
         if options.pipeline is not None:
             raise OptionError(
                 "expected --decompose-conv or --pipeline, received both: write decompose-conv{max-error=0.01} into the "
@@ -95,10 +111,15 @@ def pass_manager(options: CompileOptions, observers: Sequence[Observer] = ()) ->
 
 
 def run_passes(
-    module: Op, options: CompileOptions, target: Target, observers: Sequence[Observer] = ()
+    module: Op,
+    options: CompileOptions,
+    target: Target,
+    observers: Sequence[Observer] = (),
+    given: Mapping[str, Any] | None = None,
 ) -> PassContext:
-    """Runs the pipeline that the options ask for on `module`, in place."""
-    context = PassContext(target=target, options=options)
+    """Runs the pipeline that the options ask for on `module`, in place; passes find in `given` what is known for them,
+    by their names."""
+    context = PassContext(target=target, options=options, given=given or {})
     manager = pass_manager(options, observers)
     manager.on_failure = partial(write_reproducer, target=target)
     manager.run(module, context)
@@ -166,11 +187,15 @@ def compile_module(
     tell: Callable[[str], None] | None = None,
     cache: Cache | None = None,
     key: str | None = None,
+    given: Mapping[str, Any] | None = None,
+    measure: Measure | None = None,
 ) -> Compiled:
     """Compiles a graph-level module, which is consumed, into the library `output`.
 
     `tell` hears the names of the steps as they begin: passes, emit, llvm, link. With a `cache` the library may
-    come from there, when no observer hears of a pass; `key` is its key there if the caller knows it.
+    come from there, when no observer hears of a pass; `key` is its key there if the caller knows it. `given` is for
+    passes, by their names. `measure` gets the manifest, and a function that makes the library as it would be and
+    returns its path; what it finds goes into the manifest.
     """
     options = options or CompileOptions()
     target = resolve_target(options.target)
@@ -179,6 +204,15 @@ def compile_module(
     pipeline = pass_manager(options).plan()
     check_complete(pipeline, module)
     check_constants(module)
+    if (
+        options.decompose_conv is not None
+        and options.train is not None
+        and DECOMPOSITIONS not in module.attributes
+    ):
+        raise OptionError(
+            "expected a module that was decomposed before its weights became variables, beside --decompose-conv and "
+            "--train: compile the model itself"
+        )
     if cache is not None and options.cacheable:
         key = key or library_key(module_digest(module), options, target, name, soname)
         if (found := from_cache(cache, key, output, options)) is not None:
@@ -186,8 +220,8 @@ def compile_module(
     else:
         key = None
     own, dump = observers_for(options)
-    with step("passes"):
-        context = run_passes(module, options, target, [*own, *observers])
+    with step("passes"), fewer_collections():
+        context = run_passes(module, options, target, [*own, *observers], given)
     manifest: dict[str, Any] = {
         "netwright": VERSION,
         "model": name,
@@ -201,7 +235,9 @@ def compile_module(
     if DECOMPOSITIONS in module.attributes:
         rows = module.attributes[DECOMPOSITIONS]
         manifest["decompositions"] = [{"output_error": None, **row} for row in rows]
-    with step("emit"):
+    if measure is not None:
+        manifest.update(_measured(module, target, manifest, step, measure))
+    with step("emit"), fewer_collections():
         emitted = emit_module(module, target, manifest)
     if dump is not None:
         dump.add_text("llvm.ll", emitted.text)
@@ -216,6 +252,25 @@ def compile_module(
         link(code, path, soname=soname, payload=payload(module), linker=options.linker, finished=keep)
     notes = cache.notes if cache is not None else []
     return Compiled(path, manifest, context.remarks, step.seconds, emitted.text, notes=notes)
+
+
+def _measured(
+    module: Op,
+    target: Target,
+    manifest: Mapping[str, Any],
+    step: Steps,
+    measure: Measure,
+) -> Mapping[str, Any]:
+    """What `measure` finds in the library as it would be."""
+    with tempfile.TemporaryDirectory(prefix="netwright-") as folder, step("measure"):
+
+        def trial() -> str:
+            path = os.path.join(folder, "trial.so")
+            code = emit_object(emit_module(module, target, dict(manifest)).text, target)
+            link(code, path, soname="trial.so", payload=payload(module))
+            return path
+
+        return measure(manifest, trial)
 
 
 def check_module(module: Op) -> None:

@@ -60,6 +60,11 @@ class CompileOptions:
         "max-error=0.01 (of each layer's weights), flops=0.5 (the share to keep), or force rank=16",
         metavar="BUDGET",
     )  # fmt: skip
+    calibrate: str | None = option(
+        None, "inputs (.npz, labels as y) that the pairs of --decompose-conv are fitted to: max-error is then that "
+        "of each layer's output, and the model's own error and accuracy are measured on them",
+        metavar="FILE", cache="never",
+    )  # fmt: skip
     pipeline: str | None = option(
         None, "passes to run instead of the default ones, as graph(…),kern(…),loops(…)", metavar="TEXT"
     )

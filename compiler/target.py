@@ -39,6 +39,11 @@ class Target:
         """Whether there are instructions that convert float16."""
         return self.vector_bytes > 16
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether vectors are loaded and stored in part as fast as whole ones."""
+        return self.vector_bytes >= 64
+
     def tile(self, columns: int, row_bytes: int = 0) -> tuple[int, int]:
         """Rows and vectors of the accumulator tile of a matrix product with `columns` result columns.
 

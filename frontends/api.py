@@ -51,6 +51,7 @@ def compile(
     threads: int | None = None,
     target: str = "native",
     dump_ir: str | os.PathLike[str] | None = None,
+    calibrate: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Model:
     """Compiles a model to native code and loads it.
@@ -77,6 +78,7 @@ def compile(
         threads=threads,
         target=target,
         dump_ir=None if dump_ir is None else os.fspath(dump_ir),
+        calibrate=None if calibrate is None else os.fspath(calibrate),
         **options,
     )
     cache = Cache.from_environment()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..compiler.options import CompileOptions
+from ..runtime.errors import OptionError
 from . import sniff
 from .sniff import Kind
 
@@ -40,6 +41,7 @@ def build(
 
     `imported` is called with the module before it is compiled.
     """
+    check_calibration(options)
     key = files = None
     if cache is not None and options.cacheable:
         if tell is not None:
@@ -55,15 +57,26 @@ def build(
     if tell is not None:
         tell(f"reading {src if isinstance(src, (str, os.PathLike)) else model_name(src)}")
     from ..compiler.driver import compile_module
+    from .lowrank.compiling import compile_decomposed
 
     module = _module(src, options, resources)
     if files is not None and _files(src) != files:
         key = None  # a file was changed while it was read: nobody knows which state the module is of
     if imported is not None:
         imported(module)
-    return compile_module(
-        module, output, options, observers, name=model_name(src), tell=tell, cache=cache, key=key
+    compiles = compile_decomposed if options.decompose_conv and not options.train else compile_module
+    return compiles(
+        module, output, options, observers=observers, name=model_name(src), tell=tell, cache=cache, key=key
     )
+
+
+def check_calibration(options: CompileOptions) -> None:
+    """Raises OptionError for --calibrate where nothing is decomposed."""
+    if options.calibrate is not None and options.decompose_conv is None:
+        raise OptionError(
+            f"expected --decompose-conv beside --calibrate, received --calibrate {options.calibrate} alone: it says "
+            'what pairs of thinner layers are fitted to, as in --decompose-conv "max-error=0.02"'
+        )
 
 
 def _module(src: Any, options: CompileOptions, resources: str | None) -> Op:

@@ -3,15 +3,38 @@
 The two kernels are the factors of the kernel's singular value decomposition (`low_rank`). Strides, dilations and
 paddings along an axis go with the kernel that lies along it, so that a pair of full rank computes what the convolution
 did, for sizes known at run time too. Biases and activations stay behind the second kernel. A pair is taken only where
-the cost model that kernels are chosen by predicts fewer cycles for it than for the layer as it would run, transforms of
-Winograd's included; ranks are multiples of 16 where that costs nothing. An infinity in an image may come out as NaN, as
+the cost model that kernels are chosen by predicts less than 0.8 of the cycles of the layer as it would run, transforms
+of Winograd's included; ranks are multiples of 16 where that costs nothing. An infinity in an image may come out as NaN, as
 differences of the factors' products with it.
 
 `max-error` is the largest relative error of each layer's weights in the Frobenius norm; 0 leaves only what loses
 nothing, as blurs and Sobel filters. `flops` is the share of the FLOPs of all layers that can be decomposed to keep,
 shared out where a FLOP saved costs the least error; with `rank` every layer gets that one. `force` takes slower pairs
 too, for study. The module's attribute `graph.decompositions` has a row for each layer; new ops have their layer's error
-as `error_bound`.
+as `error_bound`. Kernels that are 1×n or n×1 already are left alone. Where a library trains, the same is done before
+weights become variables, and the factors are trained.
+
+With samples (`--calibrate`) the factors make the error of each layer's output small, not that of its weights, and
+`max-error` and `flops` count it (`seen`): the first factor comes from the principal directions of the output, the
+second one is solved for by least squares. What few samples say is mixed with an equal variance everywhere, as Ledoit
+and Wolf estimate. Of 3×3 kernels [3, 3, 16, 24] of random weights over images whose 16 channels are mixtures of 4, the
+relative errors of the output on images that were not among the samples, 1×3 first:
+
+| rank of 48 | 4 | 8 | 12 | 14 |
+|---|---|---|---|---|
+| singular values of the weights | 0.94 | 0.85 | 0.77 | 0.62 |
+| fitted to 8 images | 0.24 | 0.12 | 0.041 | 0.038 |
+| fitted to 1 image (100 patches of 144 numbers) | 0.31 | 0.15 | 0.083 | 0.071 |
+
+Of images of noise, where nothing can be gained, no rank loses more than 1%. All layers of the sample network of digits
+at one rank (`force`), fitted to 1000 images, on the 797 others, where it is right in 98.1% as it is:
+
+| rank | 4 | 8 | 16 | 32 |
+|---|---|---|---|---|
+| error of the results, weights | 0.88 | 0.69 | 0.095 | 0.045 |
+| error of the results, fitted | 0.67 | 0.17 | 0.034 | 0.014 |
+| accuracy, weights | 38.0% | 67.9% | 97.5% | 98.0% |
+| accuracy, fitted | 67.3% | 96.0% | 98.2% | 98.0% |
 """
 
 from __future__ import annotations
@@ -29,9 +52,10 @@ from ..ir.rewrite import erase_if_dead
 from ..ops.conv import Conv2D
 from ..ops.matmul import MatMul
 from ..target import TARGETS
-from .decomposable import Layer, Point, layer_of
+from .decomposable import Layer, Point, keyed, layer_of
 from .low_rank import HORIZONTAL
 from .rank_choice import Choice, Wish, choose
+from .seen import Moments
 from .shared import add_constant, dense_of, inherit, rounded
 
 #: the attribute of a module with a row for each layer that was considered
@@ -70,7 +94,7 @@ class DecomposeConv(Pass):
         return Wish(self.max_error, self.flops, self.rank, self.force)
 
     def run(self, module: Op, context: PassContext) -> None:
-        decompose(module, context, self.wish)
+        decompose(module, context, self.wish, context.given.get(self.name))
 
 
 def parse_decomposition(text: str) -> DecomposeConv:
@@ -112,12 +136,12 @@ def parse_decomposition(text: str) -> DecomposeConv:
 
 
 def decompose(
-    module: Op, context: PassContext, wish: Wish, moments: Mapping[str, Array] | None = None
+    module: Op, context: PassContext, wish: Wish, moments: Mapping[str, Array | Moments] | None = None
 ) -> tuple[Choice, ...]:
     """Decomposes the layers of a module, in place, and returns what was chosen for each.
 
-    `moments` are second moments of the patches that layers see, by the layer's name, as `Factorizer` has them; the
-    errors of those layers are their outputs'.
+    `moments` are second moments of the patches that layers see, by the layer's key (`keyed`), as `Factorizer` has them;
+    the errors of those layers are their outputs'.
     """
     name = DecomposeConv.name
     rows: tuple[dict[str, Any], ...] = module.attributes.get(DECOMPOSITIONS, ())
@@ -131,8 +155,9 @@ def decompose(
         if isinstance(found, str):
             context.refuse(name, op, found)
         elif found is not None and (found.name, found.text) not in done:
-            found.moments = (moments or {}).get(found.name)
             layers.append(found)
+    for key, layer in keyed(layers):
+        layer.moments = (moments or {}).get(key)
     choices = tuple(choose(layers, wish))
     rows += tuple(row_of(c) for c in choices)
     for c in choices:
@@ -178,14 +203,21 @@ def order_text(layer: Layer, point: Point) -> str:
     return f"1x{m}, {n}x1" if point.order == HORIZONTAL else f"{n}x1, 1x{m}"
 
 
+def factor_names(layer: Layer, point: Point) -> tuple[str, str]:
+    """What the weights of the pair are called behind the layer's own, in the order in which they are applied."""
+    if not isinstance(layer.op, Conv2D):
+        return "left", "right"
+    first, second = order_text(layer, point).split(", ")
+    return first, second
+
+
 def replace(layer: Layer, point: Point) -> None:
     """The pair in place of a layer."""
     op, made = layer.op, layer.factorizer(point.order).filters(point.rank)
     old = dense_of(op.operands[1])
     if old is None:
         raise TypeError("a layer with constant weights")
-    b, texts = Builder.at(op), order_text(layer, point).split(", ")
-    suffixes = texts if len(texts) == 2 else ["left", "right"]
+    b = Builder.at(op)
     filters = [
         add_constant(
             b,
@@ -194,7 +226,7 @@ def replace(layer: Layer, point: Point) -> None:
             f"{old.name}/{s}" if old.name else "",
             op.operands[1].hint,
         )
-        for f, s in zip(made, suffixes, strict=True)
+        for f, s in zip(made, factor_names(layer, point), strict=True)
     ]
     if isinstance(op, Conv2D):
         across, down = along(op, 1), along(op, 0)

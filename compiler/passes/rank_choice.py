@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -58,24 +60,21 @@ def _judged(layer: Layer, points: Iterable[Point], wish: Wish, what: str) -> Cho
     """The cheapest of these, if it is cheaper than the layer."""
     best = min(points, key=lambda p: (p.cycles, p.flops, p.error))
     cycles = layer.whole()[0]
-    if best.cycles >= cycles and not wish.force:
+    if best.cycles >= layer.worth and not wish.force:
         text = f"{what.format(rank=best.rank)} takes {cycles_text(best.cycles)} cycles, the layer {cycles_text(cycles)}"
         return Choice(layer, None, text)
     return _taken(layer, best, layer.full_rank(best.order))
 
 
 def _hopeless(layer: Layer, wish: Wish) -> Choice | None:
-    """That even the smallest ranks are not cheaper, which is known without a decomposition."""
-    if wish.force:
+    """That even the smallest ranks are not worth it, which is known without a decomposition."""
+    if wish.force or any(layer.most(order, layer.worth) for order in layer.orders):
         return None
-    cycles = layer.whole()[0]
     ranks = (*FEW, STEP)
     least = min(
         layer.price(order, min(r, layer.full_rank(order)))[0] for order in layer.orders for r in ranks
     )
-    if least < cycles:
-        return None
-    text = f"a pair of rank 1 takes {cycles_text(least)} cycles, the layer {cycles_text(cycles)}"
+    text = f"a pair of rank 1 takes {cycles_text(least)} cycles, the layer {cycles_text(layer.whole()[0])}"
     return Choice(layer, None, text)
 
 
@@ -95,16 +94,28 @@ def _by_rank(layer: Layer, wish: Wish) -> Choice:
 def _by_error(layer: Layer, wish: Wish) -> Choice:
     if (hopeless := _hopeless(layer, wish)) is not None:
         return hopeless
-    points = [
-        layer.point(order, layer.rounded(order, layer.factorizer(order).within(wish.error)))
-        for order in layer.orders
-    ]
+    points: list[Point] = []
+    # low ranks of either order first: a pair that is found spares the whole decomposition of the other order
+    for whole, order in itertools.product((False, True), layer.orders):
+        if any(p.order == order for p in points):
+            continue
+        limit = math.inf if wish.force else min([layer.worth, *(p.cycles for p in points)])
+        most, factors = layer.most(order, limit), layer.factorizer(order)
+        if not most or factors.surely_above(most, wish.error):
+            continue
+        rank = factors.within(wish.error) if whole else factors.few(wish.error, STEP, most)
+        if rank is not None:
+            points.append(layer.point(order, layer.rounded(order, rank)))
+    if not points:
+        most = max(layer.most(order, layer.worth) for order in layer.orders)
+        text = f"a pair is faster up to rank {most}, whose error is above {wish.error:.2g}"
+        return Choice(layer, None, text)
     return _judged(layer, points, wish, f"rank {{rank}}, for an error of at most {wish.error:.2g},")
 
 
 def _points(layer: Layer, wish: Wish) -> list[Point]:
     """What may stand for a layer, with fewer FLOPs."""
-    cycles, flops = layer.whole()
+    flops = layer.whole()[1]
     if _hopeless(layer, wish) is not None:
         return []
     found: list[Point] = []
@@ -112,7 +123,7 @@ def _points(layer: Layer, wish: Wish) -> list[Point]:
         full = layer.full_rank(order)
         for rank in (*(r for r in FEW if r < full), *range(STEP, full, STEP), full):
             cost, work, _ = layer.price(order, rank)
-            if work < flops and (cost < cycles or wish.force):
+            if work < flops and (cost < layer.worth or wish.force):
                 found.append(layer.point(order, rank))
     return [p for p in found if p.error <= wish.error]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,14 @@ def save_array(path: str, array: Array) -> None:
     try:
         with open(path, "wb") as f:
             np.save(f, array, allow_pickle=False)
+    except OSError as e:
+        raise InputError(f"cannot write {path!r}: {e.strerror}") from e
+
+
+def save_text(path: str, text: str) -> None:
+    """Writes a text file."""
+    try:
+        Path(path).write_text(text, encoding="utf-8")
     except OSError as e:
         raise InputError(f"cannot write {path!r}: {e.strerror}") from e
 

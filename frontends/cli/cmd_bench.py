@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from pathlib import Path
 from typing import Any
 
-from ...runtime.errors import InputError, OptionError
+from ...runtime.errors import OptionError
+from .arrays import save_text
 from .bench_measure import Contender, Subject, figures, measure, pinned, vector_bytes_of
 from .bench_peers import FORMATS, Peers, peer_lines
 from .bench_profile import csv_text, profile_lines, take_profile, trace_data
@@ -101,11 +101,11 @@ def _measure(args: argparse.Namespace, subject: Subject, peers: Peers) -> int:
         if args.profile:
             print("\n" + "\n".join(profile_lines(profile)))
         if args.csv:
-            _write(args.csv, csv_text(profile))
+            save_text(args.csv, csv_text(profile))
         if args.trace:
-            _write(args.trace, json.dumps(trace_data(profile, subject), indent=1) + "\n")
+            save_text(args.trace, json.dumps(trace_data(profile, subject), indent=1) + "\n")
     if args.json:
-        _write(args.json, json.dumps(data, indent=1) + "\n")
+        save_text(args.json, json.dumps(data, indent=1) + "\n")
     measured = any("problem" not in p for p in data.get("peers", ()))
     return 0 if measured or not args.against else 1
 
@@ -127,10 +127,3 @@ def _lines(d: dict[str, Any]) -> list[str]:
         f"memory: {d['read_gbytes']:.1f} GB/s, when {d['read_bytes'] / 2**20:.2f} MiB are read again and again: "
         "the size of weights and intermediate results",
     ]
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as e:
-        raise InputError(f"cannot write {path!r}: {e.strerror}") from e

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 from ...compiler.cache import Cache
 from ...compiler.options import CompileOptions
 from ...runtime.errors import OptionError
-from ..build import build
+from ..build import build, check_calibration
 from .decomposition_table import decomposition_lines
 from .options import add_option_arguments, options_from
 from .terminal import Progress
 
 if TYPE_CHECKING:
     from ...compiler.ir.core import Op
+    from ...compiler.ir.passes import Observer
+    from ..lowrank.spectra import SpectraObserver
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="run library and interpreter on these inputs (.npz by name, or .npy) and print the differences",
     )
+    parser.add_argument(
+        "--plot",
+        metavar="FILE",
+        help="draw singular values by layer, with the ranks of --decompose-conv, into this picture (.png, .svg, .pdf)",
+    )
     parser.add_argument("--remarks", action="store_true", help="print why passes left things alone")
     add_option_arguments(parser, skip=("threads",))
 
@@ -42,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     options = options_from(args)
     if args.verify and options.stop_after:
         raise OptionError("--verify needs a library, and --stop-after makes none")
+    if args.plot is not None:
+        _check_plot(args.plot, options)
     progress = Progress(quiet=options.print_ir_after_all or options.print_ir_after_change)
     try:
         return _compile(args, options, progress)
@@ -57,14 +66,16 @@ def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progre
         raise OptionError(f"the library would replace its model {args.model!r}: name another file with -o")
     start = time.perf_counter()
     reference: list[Op] = []
+    spectra = _spectra(args.plot)
+    observers: list[Observer] = [progress] if spectra is None else [progress, spectra]
     compiled = build(
         args.model,
         output,
         options,
         resources=args.resources,
-        observers=[progress],
+        observers=observers,
         tell=progress.tell,
-        cache=None if args.remarks else Cache.from_environment(),
+        cache=None if args.remarks or args.plot else Cache.from_environment(),
         imported=(lambda module: reference.append(module.clone({}))) if args.verify else None,
     )
     progress.clear()
@@ -78,7 +89,37 @@ def _compile(args: argparse.Namespace, options: CompileOptions, progress: Progre
     for line in decomposition_lines(output, compiled.manifest):
         print(line)
     _print_remarks(compiled.remarks, args.remarks)
+    if spectra is not None:
+        _draw(spectra, args, options)
     return _verify(output, reference[0], args.verify) if reference else 0
+
+
+def _check_plot(path: str, options: CompileOptions) -> None:
+    """Raises OptionError where --plot has nothing to show, and what `check_picture` does, before time is spent."""
+    from ..lowrank.pictures import check_picture
+
+    if options.decompose_conv is None or options.train is not None or options.stop_after:
+        raise OptionError(
+            "--plot shows the ranks of a library that --decompose-conv makes: give that too, and neither --train nor "
+            "--stop-after"
+        )
+    check_picture(path)
+
+
+def _spectra(path: str | None) -> SpectraObserver | None:
+    if path is None:
+        return None
+    from ..lowrank.spectra import SpectraObserver
+
+    return SpectraObserver()
+
+
+def _draw(spectra: SpectraObserver, args: argparse.Namespace, options: CompileOptions) -> None:
+    from ..build import model_name
+    from ..lowrank.pictures import draw_ranks
+
+    title = f"Singular values by layer: {model_name(args.model)}, {options.decompose_conv}"
+    draw_ranks(spectra.spectra(), title, args.plot)
 
 
 def _print_ir(args: argparse.Namespace, options: CompileOptions, progress: Progress) -> int:
@@ -86,7 +127,9 @@ def _print_ir(args: argparse.Namespace, options: CompileOptions, progress: Progr
     from ...compiler.driver import observers_for, resolve_target, run_passes
     from ...compiler.ir.printer import print_op
     from ..load import load_model
+    from ..lowrank.compiling import given_for
 
+    check_calibration(options)
     progress.tell(f"reading {args.model}")
     module = load_model(
         args.model,
@@ -97,7 +140,8 @@ def _print_ir(args: argparse.Namespace, options: CompileOptions, progress: Progr
         resources=args.resources,
     )
     observers = [progress, *observers_for(options)[0]]
-    context = run_passes(module, options, resolve_target(options.target), observers)
+    given = given_for(module, options, progress.tell)
+    context = run_passes(module, options, resolve_target(options.target), observers, given)
     progress.clear()
     print(print_op(module), end="")
     _print_remarks(context.remarks, args.remarks)

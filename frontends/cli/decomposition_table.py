@@ -55,7 +55,28 @@ def decomposition_lines(path: str, manifest: Mapping[str, Any]) -> list[str]:
         f"{made} of {len(rows)} layers decomposed; of their predicted cycles {cycles} are left, of FLOPs {flops}, of "
         f"parameters {parameters}"
     )
-    return out
+    return [*out, *quality_lines(path, manifest.get("quality"))]
+
+
+def quality_lines(path: str, found: Any) -> list[str]:
+    """What was measured of the whole model, if it was. Raises ArtifactError for a damaged manifest."""
+    if found is None:
+        return []
+    numbers = ("error", "accuracy_before", "accuracy_after")
+    if (
+        not isinstance(found, dict)
+        or not all(isinstance(found.get(k), (int, float, type(None))) for k in numbers)
+        or not isinstance(found.get("samples"), int)
+        or found.get("inputs") not in ("random", "given")
+    ):
+        raise ArtifactError(f"the quality in the manifest of {path!r} is damaged: compile the model again")
+    error, before, after = (found[k] for k in numbers)
+    text = "without bounds" if error is None else f"{error:.2g}"
+    what = "random inputs" if found["inputs"] == "random" else "samples"
+    lines = [f"relative error of the model's results on {found['samples']} {what}: {text}"]
+    if before is not None and after is not None:
+        lines.append(f"accuracy on them: {before:.2%} before, {after:.2%} after")
+    return lines
 
 
 def _fits(row: Any) -> bool:

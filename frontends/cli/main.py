@@ -20,6 +20,11 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("info", ".cmd_info", "show what is inside a model file or a compiled library"),
     ("opt", ".cmd_opt", "run passes over IR text"),
     ("bench", ".cmd_bench", "time a compiled library"),
+    (
+        "decompose",
+        ".cmd_decompose",
+        "show what a low-rank approximation would give, for one budget or several",
+    ),
     ("train", ".cmd_train", "train a library that was compiled with --train"),
 )
 

@@ -139,6 +139,7 @@ def _is_statistic(v: Value) -> bool:
 
 
 def _name(op: Constant) -> str:
-    """The name of a weight: that of its node, without what TensorFlow puts behind it when it freezes."""
+    """The name of a weight: that of its node, without what TensorFlow puts behind it when it freezes, also where the
+    name of a factor follows."""
     name = op.value.name or str(op.location)
-    return re.sub(r"(/ReadVariableOp|/read|/Cast)+(/resource)?(:\d+)?$", "", name)
+    return re.sub(r"(/ReadVariableOp|/read|/Cast)+(/resource)?(:\d+)?(?=$|/(\d+x\d+|left|right)$)", "", name)

@@ -384,3 +384,14 @@ def test_a_configuration_of_keras_2(tmp_path):
     with pytest.warns(UserWarning, match="no training configuration"):
         again = keras.models.load_model(tmp_path / "m.h5")
     close(again(x), model(x).numpy())
+
+
+def test_models_in_models_have_each_its_own_place(tmp_path):
+    inner = [keras.Sequential([layers.Dense(3), layers.Dense(3)], name=f"block{i}") for i in range(12)]
+    model = keras.Sequential([keras.Input((3,)), keras.Sequential(inner, name="inner")], name="net")
+    assert {w.path.rpartition("/")[0].count("/") for w in model.weights} == {3}
+    assert model.weights[0].path.startswith("net/inner/block0/dense")
+    model.save(tmp_path / "deep.keras")
+    again = keras.models.load_model(tmp_path / "deep.keras")
+    for a, b in zip(model.weights, again.weights, strict=True):
+        assert np.array_equal(a.numpy(), b.numpy())

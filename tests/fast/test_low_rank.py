@@ -9,7 +9,7 @@ import pytest
 from netwright.compiler.cost.predict import ConvShape, conv_cycles
 from netwright.compiler.ir.attributes import Array
 from netwright.compiler.ops.windows import patches
-from netwright.compiler.passes import low_rank
+from netwright.compiler.passes import spectrum as spectrum_file
 from netwright.compiler.passes.decomposable import Point
 from netwright.compiler.passes.low_rank import (
     HORIZONTAL,
@@ -57,7 +57,7 @@ def test_eckart_young(
     shape: tuple[int, ...], order: str, large: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error of a truncation is the root of the discarded squares, whichever way the decomposition is computed."""
-    monkeypatch.setattr(low_rank, "LARGE", large)
+    monkeypatch.setattr(spectrum_file, "LARGE", large)
     k, groups = kernel(*shape), shape[-1]  # type: ignore[arg-type]
     f = Factorizer(k, groups, order)
     values = np.linalg.svd(as_matrices(k, groups, order), compute_uv=False)
@@ -184,3 +184,50 @@ def test_transforms_count_in_predictions(target: object) -> None:
     s = ConvShape((1, 28, 28, 64), (3, 3, 64, 64))
     assert conv_cycles(target, s) < conv_cycles(target, s, precise=True)  # type: ignore[arg-type]
     assert s.flops == 2 * 28 * 28 * 64 * 9 * 64
+
+
+def planted(rank: int, size: int, noise: float) -> Array:
+    """A matrix [1, size, size] of norm 1 of this rank, and noise of a given norm."""
+    made = RNG.normal(size=(size, rank)) @ RNG.normal(size=(rank, size))
+    other = RNG.normal(size=made.shape)
+    made = made / np.linalg.norm(made) + noise * other / np.linalg.norm(other)
+    return (made / np.linalg.norm(made))[None]
+
+
+@pytest.mark.parametrize("rank", [1, 20, 48])
+def test_leading_values_are_those_of_the_whole(rank: int) -> None:
+    matrices = planted(rank, 600, 0.004)
+    found, whole = spectrum_file.leading(matrices, 0.01, 16, 200), spectrum(matrices)
+    assert found is not None and found.known < found.full == 600
+    assert found.within(0.01) == whole.within(0.01) == rank
+    up = -(-rank // 16) * 16
+    np.testing.assert_allclose(found.tails[: up + 1], whole.tails[: up + 1], atol=1e-6)
+    left, right = found.truncated(up)
+    error = np.linalg.norm(matrices - left @ right)
+    assert error == pytest.approx(found.tails[up], abs=1e-9)
+
+
+def test_many_values_are_not_looked_for_among_few() -> None:
+    assert spectrum_file.leading(planted(200, 600, 0.004), 0.01, 16, 300) is None
+    assert spectrum_file.leading(planted(20, 200, 0.004), 0.01, 16, 100) is None
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(500, 500), (400, 900), (900, 400)])
+def test_a_bound_refuses_no_rank_that_would_do(rows: int, columns: int) -> None:
+    """It tells the truth where it says something, and says so of weights without structure."""
+    cases = [
+        RNG.normal(size=(1, rows, columns)),
+        RNG.normal(size=(1, rows, columns)) * (0.99 ** np.arange(columns)),
+        planted(30, max(rows, columns), 0.02)[:, :rows, :columns],
+        planted(30, max(rows, columns), 0.0)[:, :rows, :columns],
+    ]
+    refused = 0
+    for matrices in cases:
+        tails = spectrum(matrices).tails
+        for rank in (1, 20, 60, 150, 300, 399):
+            for error in (1e-3, 0.01, 0.1, 0.5):
+                above = spectrum_file.surely_above(matrices, rank, error)
+                assert not above or tails[rank] > error
+                refused += above
+    assert all(spectrum_file.surely_above(cases[0], rank, 0.01) for rank in (20, 60, 150))
+    assert refused > 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from ..layers.history import is_input
@@ -73,7 +74,9 @@ class Sequential(Model):
         from .. import naming
 
         x = inputs
-        with naming.scope(self.name):
+        # inside of another model's call, or of its own `build`, the path has its name already
+        inside = naming.path("").split("/")[-2:-1] == [self.name]
+        with nullcontext() if inside else naming.scope(self.name):
             for layer in self._stack:
                 if not isinstance(layer, InputLayer):
                     x = layer(x)

@@ -75,14 +75,15 @@ def _public(thing: Any, name: str) -> str:
 
 def _paths(thing: Any) -> Iterator[tuple[str, Any]]:
     """All objects with state, each once, by its path."""
-    visited: set[int] = set()
+    # by id, and kept: the id of a list made for this walk would be another's once it is gone
+    visited: dict[int, Any] = {}
     todo: list[tuple[str, Any]] = [("", thing)]
     while todo:
         path, value = todo.pop()
         if isinstance(value, (list, tuple, dict)):
             if id(value) in visited:
                 continue
-            visited.add(id(value))
+            visited[id(value)] = value
             used: dict[str, int] = {}
             inner: list[tuple[str, Any]] = []
             for v in value.values() if isinstance(value, dict) else value:
@@ -92,7 +93,7 @@ def _paths(thing: Any) -> Iterator[tuple[str, Any]]:
                     inner.append((f"{path}/{_unique('container', used)}", v))
             todo += reversed(inner)
         elif is_saveable(value) and id(value) not in visited:
-            visited.add(id(value))
+            visited[id(value)] = value
             yield path, value
             below = [(f"{path}/{n}" if path else n, v) for n, v in children(value)]
             todo += reversed([b for b in below if is_saveable(b[1]) or isinstance(b[1], (list, tuple, dict))])

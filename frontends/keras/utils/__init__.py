@@ -12,6 +12,7 @@ _FAMILIES = {
     ".plotting": "model_to_dot plot_model",
     ".progress": "Progbar",
     ".settings": "clear_session get_source_inputs set_random_seed",
+    "..decomposition": "decompose_model",
     "..objects": "custom_object_scope deserialize_keras_object get_custom_objects get_registered_name "
     "get_registered_object register_keras_serializable serialize_keras_object",
 }
