@@ -19,7 +19,7 @@ from ..ir.dims import Dim
 from ..target import Target
 from .accuracy import LAW, error_bound
 from .reasons import Why, cycles_text, reason_text, times
-from .tiles import PANEL, UNROLL, split_rows, tile_cycles
+from .tiles import PANEL, UNROLL, split_columns, split_rows, tile_cycles
 
 
 def _points(*sizes: Fraction | int) -> tuple[Fraction, ...]:
@@ -261,45 +261,65 @@ class _Plan:
         return 4 * self.points * tiles * (self.channels + (self.wide if chunk else self.padded))
 
     def _blocks(self, chunk: int, room: int) -> list[WinogradChoice]:
-        """Blocks of tiles as large as the cache allows, and half as large, for more threads."""
+        """Blocks of tiles as large as the cache allows, half as large for more threads, and of one or two of the
+        products' tiles of rows, whose windows and products stay near."""
         most = room // self._held(1, chunk)
         if most < 6:
             return []
         # two threads share an image
         blocks = max(-(-self.tiles // most), 2)
-        return [self._choice(-(-self.tiles // n), chunk, room) for n in (blocks, 2 * blocks)]
+        near = [-(-self.tiles // (n * self.tile[0])) for n in (1, 2)]
+        counts = {blocks, 2 * blocks, *(n for n in near if n > blocks)}
+        return [self._choice(-(-self.tiles // n), chunk, room) for n in sorted(counts)]
 
     def _products(self, rows: int, chunk: int) -> float:
         """Cycles of all products of some tiles; each part of the channels loads and stores the accumulators. One
         group of columns after the other reads the windows from the second-level cache each time."""
         cut = split_rows(rows, self.tile[0])
         tiles = [(cut.count, cut.rows), (cut.rest_count, cut.rows - 1)]
-        steps = sum(n * tile_cycles(self.target, h, self.tile[1]) for n, h in tiles if n)
-        ends = sum(n * (h * self.tile[1] * 1.5 + 10) for n, h in tiles)
-        parts, slow = (self.channels // chunk, 1.45) if chunk else (1, 1.05)
-        return (steps * self.channels * slow + ends * parts) * self.groups * self.points
+        parts, slow = (self.channels // chunk, 1.3) if chunk else (1, 1.05)
+        columns = split_columns(self.columns, self.wide, self.target.lanes)
+        total = 0.0
+        for groups, width in ((columns.full, columns.width), (int(columns.tail > 0), columns.tail_width)):
+            vectors = width // self.target.lanes
+            steps = sum(n * tile_cycles(self.target, h, vectors) for n, h in tiles if n)
+            ends = sum(n * (h * vectors * 1.5 + 10) for n, h in tiles)
+            total += (steps * self.channels * slow + ends * parts) * groups
+        return total * self.points
+
+    def _transforms(self, held: int, room: int) -> tuple[float, float]:
+        """Cycles of the transforms of a window, and of the results of a tile, for one vector of channels. Where
+        windows and products do not stay near, every number costs its way through the caches."""
+        target, points = self.target, self.points
+        sides = 1 if 1 in self.taps else 2
+        work = points * sides * (1.6 if points > target.registers // 2 else 1)
+        away = points * min(8 * held / target.l2, 2.5)
+        spilled = points * 1.2 * target.vector_bytes / target.far_bytes_per_cycle * max(held - room, 0) / held
+        results = self.m[0] * self.m[1] * 6
+        return 1.6 * work + away + spilled, 1.3 * points + results + away + spilled
 
     def _choice(self, block: int, chunk: int, room: int) -> WinogradChoice:
         """`room` is what windows and products may take of the cache."""
-        target, points = self.target, self.points
+        target = self.target
         blocks = -(-self.tiles // block) if block else 1
         rows = block or self.tiles
         products = blocks * self._products(rows, chunk)
         # stores of transformed filters go through to the second-level cache
-        filters = blocks * self.channels * self.padded / target.lanes * points * 4 if chunk else 0
-        into, back = points * 3.2, points * 2.0 + self.m[0] * self.m[1] * 1.5
+        filters = blocks * self.channels * self.padded / target.lanes * self.points * 4 if chunk else 0
+        into, back = self._transforms(self._held(rows, chunk), room)
         windows, results = (
             rows * blocks * n / target.lanes for n in (into * self.channels, back * self.padded)
         )
-        stored = 4 * (self.taps[0] * self.taps[1] if chunk else points) * self.channels * self.padded
+        stored = 4 * (self.taps[0] * self.taps[1] if chunk else self.points) * self.channels * self.padded
         far = stored * (blocks if stored > target.l2 // 2 else 1)
-        # products of all columns go out and come back, or windows are read again for each group
-        held = self._held(rows, chunk)
-        moved = 4 * points * rows * self.channels * (self.groups + 3) if chunk else 3 * held
-        moved *= max(held - room, 0) / held
-        stream, spill = (n / target.far_bytes_per_cycle for n in (far, moved))
-        # filters are transformed as they come; products wait for transformed ones
-        middle = products + (max(filters, stream) if chunk else 0.9 * stream) + spill
+        stream = far / target.far_bytes_per_cycle
+        # filters are transformed as they come; what is stored is fetched ahead, if the products before take long
+        late = min(0.9, (stream / products) ** 2)
+        middle = products + (max(filters, stream) if chunk else late * stream)
+        if chunk:  # windows are read again for each group of columns
+            held = self._held(rows, chunk)
+            moved = 4 * self.points * rows * self.channels * (self.groups + 3) * max(held - room, 0) / held
+            middle += moved / target.far_bytes_per_cycle
         if not self.constant:
             middle += self._preparation(chunk)
         name = f"F({self.m[0]}x{self.m[1]}, {self.taps[0]}x{self.taps[1]})"

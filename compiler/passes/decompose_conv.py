@@ -3,9 +3,9 @@
 The two kernels are the factors of the kernel's singular value decomposition (`low_rank`). Strides, dilations and
 paddings along an axis go with the kernel that lies along it, so that a pair of full rank computes what the convolution
 did, for sizes known at run time too. Biases and activations stay behind the second kernel. A pair is taken only where
-the cost model that kernels are chosen by predicts less than 0.8 of the cycles of the layer as it would run, transforms
-of Winograd's included; ranks are multiples of 16 where that costs nothing. An infinity in an image may come out as NaN, as
-differences of the factors' products with it.
+the cost model that kernels are chosen by predicts less than 0.8 of the cycles of the layer as it would run,
+transforms of Winograd's included; ranks are multiples of 16 where that costs nothing. An infinity in an
+image may come out as NaN, as differences of the factors' products with it.
 
 `max-error` is the largest relative error of each layer's weights in the Frobenius norm; 0 leaves only what loses
 nothing, as blurs and Sobel filters. `flops` is the share of the FLOPs of all layers that can be decomposed to keep,
