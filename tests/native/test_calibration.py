@@ -115,8 +115,8 @@ def rows_of(compiled: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_budgets_of_the_output(tmp_path: Path) -> None:
-    """Every layer keeps its budget on the samples, as the interpreter computes it from the library's own factors; the
-    weights' error is far larger. The model's error is what the interpreter finds, in double precision."""
+    """Every layer keeps its budget on the samples, where the weights' error is far larger. The model's error is that of
+    the library beside the interpreter."""
     x = images(24, 12, 16, 2)
     labels = np.arange(24) % 10
     path = saved(tmp_path, x=x, y=labels)
