@@ -172,6 +172,12 @@ class Layer:
             self._made[order] = Factorizer(self.kernel, self.groups, order, self.moments)
         return self._made[order]
 
+    def settle(self, point: Point | None) -> None:
+        """Keeps of all factorisations the one that was chosen."""
+        self._made = {} if point is None else {point.order: self.factorizer(point.order)}
+        if point is not None:
+            self._made[point.order].settle(point.rank)
+
     def point(self, order: str, rank: int) -> Point:
         return Point(order, rank, *self.price(order, rank), self.factorizer(order).error(rank))
 

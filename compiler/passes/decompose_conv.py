@@ -159,7 +159,7 @@ def decompose(
             layers.append(found)
     for key, layer in keyed(layers):
         layer.moments = (moments or {}).get(key)
-    choices = tuple(choose(layers, wish))
+    choices = tuple(choose(layers, wish, once=True))
     rows += tuple(row_of(c) for c in choices)
     for c in choices:
         if c.point is None:

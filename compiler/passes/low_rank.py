@@ -9,6 +9,7 @@ moment of what the layer sees, the error of its output is made small instead of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +23,9 @@ from .seen import Moments, Seen
 from .spectrum import EXACT as EXACT
 from .spectrum import Spectrum, leading, surely_above
 from .spectrum import spectrum as spectrum
+
+#: factors of how many ranks are kept: those of all that a search tries would fill the memory
+KEPT = 2
 
 
 @dataclass
@@ -37,8 +41,12 @@ class Factorizer:
     order: str
     moments: Array | Moments | None = None
     _leading: Spectrum | None = field(init=False, default=None)
+    #: of the ranks that were asked for last
     _known: dict[int, tuple[Array, Array]] = field(
         init=False, default_factory=dict[int, "tuple[Array, Array]"]
+    )
+    _errors: dict[tuple[str, int], float] = field(
+        init=False, default_factory=dict["tuple[str, int]", float]
     )
 
     @cached_property
@@ -70,7 +78,8 @@ class Factorizer:
 
     def factors(self, rank: int) -> tuple[Array, Array]:
         """[groups, rows, rank] and [groups, rank, columns]."""
-        if rank not in self._known:
+        found = self._known.get(rank)
+        if found is None:
             left, right = self._up_to(rank).truncated(rank)
             if self.moments is not None:
                 pairs = [
@@ -78,8 +87,18 @@ class Factorizer:
                     for s, (u, v), a, b in zip(self._seen, self._principal, left, right, strict=True)
                 ]
                 left, right = (np.stack(f) for f in zip(*pairs, strict=True))
-            self._known[rank] = left, right
-        return self._known[rank]
+            while len(self._known) >= KEPT:
+                del self._known[next(iter(self._known))]
+            found = self._known[rank] = left, right
+        return found
+
+    def settle(self, rank: int) -> None:
+        """Only this rank is asked for from now on: all else, which is much, is forgotten."""
+        self.weight_error(rank), self.output_error(rank)
+        self._known = {rank: self.factors(rank)}
+        self._leading = None
+        for name in ("spectrum", "_seen", "_principal"):
+            self.__dict__.pop(name, None)
 
     def filters(self, rank: int) -> tuple[Array, Array]:
         """The two filters, in the order in which they are applied."""
@@ -87,16 +106,25 @@ class Factorizer:
 
     def weight_error(self, rank: int) -> float:
         """Relative, in the Frobenius norm."""
+        return self._error("weight", rank, self._weight_error)
+
+    def output_error(self, rank: int) -> float | None:
+        """Relative, in the root of mean squares; None without moments."""
+        return None if self.moments is None else self._error("output", rank, self._output_error)
+
+    def _error(self, kind: str, rank: int, compute: Callable[[int], float]) -> float:
+        if (kind, rank) not in self._errors:
+            self._errors[kind, rank] = compute(rank)
+        return self._errors[kind, rank]
+
+    def _weight_error(self, rank: int) -> float:
         if self.moments is None:
             return float(self._up_to(rank).tails[rank])
         whole = float(np.linalg.norm(self.kernel))
         change = self.kernel - composed(*self.filters(rank), self.groups)
         return float(np.linalg.norm(change)) / whole if whole else 0.0
 
-    def output_error(self, rank: int) -> float | None:
-        """Relative, in the root of mean squares; None without moments."""
-        if self.moments is None:
-            return None
+    def _output_error(self, rank: int) -> float:
         whole = sum(s.energy for s in self._seen)
         pairs = zip(self._seen, *self.factors(rank), strict=True)
         lost = sum(s.error(a, b) for s, a, b in pairs)
@@ -114,13 +142,12 @@ class Factorizer:
             self._leading = leading(self._matrices, error, step, most)
         return None if self._leading is None else self._leading.within(error)
 
-    def within(self, error: float) -> int:
-        """The least rank, from 1 up, whose error is at most `error`; the full one where none is."""
+    def within(self, error: float, most: int | None = None) -> int:
+        """The least rank, from 1 up, whose error is at most `error`; the full one where none is. With moments
+        the largest one that is tried is `most`, whose error is small enough."""
         if self.moments is None:
             return self.spectrum.within(error)
-        low = high = 1
-        while high < self.full and self.error(high) > error:  # small ranks are quick to try
-            low, high = high + 1, min(2 * high, self.full)
+        low, high = 1, self.full if most is None else most
         while low < high:
             middle = (low + high) // 2
             low, high = (low, middle) if self.error(middle) <= error else (middle + 1, high)

@@ -40,11 +40,17 @@ class Choice:
     reason: str
 
 
-def choose(layers: Sequence[Layer], wish: Wish) -> list[Choice]:
-    """A choice for each layer."""
+def choose(layers: Sequence[Layer], wish: Wish, once: bool = False) -> list[Choice]:
+    """A choice for each layer. With `once` nothing else will be asked of the layers, so that their factorisations
+    need not be kept but for what was chosen."""
     if wish.flops and not wish.rank:
         return _by_flops(layers, wish)
-    return [_by_rank(layer, wish) if wish.rank else _by_error(layer, wish) for layer in layers]
+    found: list[Choice] = []
+    for layer in layers:
+        found.append(_by_rank(layer, wish) if wish.rank else _by_error(layer, wish))
+        if once:
+            layer.settle(found[-1].point)
+    return found
 
 
 def _taken(layer: Layer, point: Point, full: int) -> Choice:
@@ -103,7 +109,7 @@ def _by_error(layer: Layer, wish: Wish) -> Choice:
         most, factors = layer.most(order, limit), layer.factorizer(order)
         if not most or factors.surely_above(most, wish.error):
             continue
-        rank = factors.within(wish.error) if whole else factors.few(wish.error, STEP, most)
+        rank = factors.within(wish.error, most) if whole else factors.few(wish.error, STEP, most)
         if rank is not None:
             points.append(layer.point(order, layer.rounded(order, rank)))
     if not points:
