@@ -45,9 +45,7 @@ class Factorizer:
     _known: dict[int, tuple[Array, Array]] = field(
         init=False, default_factory=dict[int, "tuple[Array, Array]"]
     )
-    _errors: dict[tuple[str, int], float] = field(
-        init=False, default_factory=dict["tuple[str, int]", float]
-    )
+    _errors: dict[tuple[str, int], float] = field(init=False, default_factory=dict["tuple[str, int]", float])
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -80,17 +78,24 @@ class Factorizer:
         """[groups, rows, rank] and [groups, rank, columns]."""
         found = self._known.get(rank)
         if found is None:
-            left, right = self._up_to(rank).truncated(rank)
-            if self.moments is not None:
+            if self.moments is None:
+                left, right = self._up_to(rank).truncated(rank)
+            else:
                 pairs = [
-                    s.factors((a, b), (u[:, :rank], v[:rank]))
-                    for s, (u, v), a, b in zip(self._seen, self._principal, left, right, strict=True)
+                    s.factors((u[:, :rank], v[:rank]), plain)
+                    for s, (u, v), plain in zip(self._seen, self._principal, self._plain(rank), strict=True)
                 ]
                 left, right = (np.stack(f) for f in zip(*pairs, strict=True))
             while len(self._known) >= KEPT:
                 del self._known[next(iter(self._known))]
             found = self._known[rank] = left, right
         return found
+
+    def _plain(self, rank: int) -> list[tuple[Array, Array] | None]:
+        """Factors of each group's weights, which those of one product's output are never worse than."""
+        if self.kernel.shape[:2] == (1, 1):
+            return [None] * self.groups
+        return list(zip(*self._up_to(rank).truncated(rank), strict=True))
 
     def settle(self, rank: int) -> None:
         """Only this rank is asked for from now on: all else, which is much, is forgotten."""

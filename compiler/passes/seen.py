@@ -166,9 +166,13 @@ class Seen:
         taps, out = self._taps, self.kernel.shape[-1]
         return right.reshape(-1, taps, out).transpose(1, 0, 2).reshape(-1, out)
 
-    def factors(self, plain: tuple[Array, Array], start: tuple[Array, Array]) -> tuple[Array, Array]:
+    def factors(
+        self, start: tuple[Array, Array], plain: tuple[Array, Array] | None = None
+    ) -> tuple[Array, Array]:
         """Factors with a small error of the output that is expected, never larger than that of the plain ones; `start`
-        are principal ones of the same rank."""
+        are principal ones of the same rank, which for one product are the best there are."""
+        if plain is None:
+            return balanced(*start)
         found = [plain, balanced(*start)]
         if self._taps > 1:
             found += [balanced(left, self._solved(left, right)) for left, right in (plain, start)]
