@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from ..ir.dims import Dim
 from ..target import Target
 from .reasons import reason_text
-from .tiles import split_columns, split_rows, tile_cycles
+from .tiles import even_rows, split_columns, split_rows, tile_cycles
 
 #: shorter sums than this take about as long as their results' way into memory: then many columns at a time
 #: write whole pixels, one line of cache after the other
 SHORT_SUM = 160
+#: rows of a tile of one vector; about as many rows a unit of the parallel range has
+MOST_SINGLE, MOST_ROWS = 20, 64
 #: a distance of rows with which a tile has few rows and many columns
 CROWDED = 4096
 
@@ -127,17 +129,26 @@ def depthwise_tile(target: Target, channels: Dim, taps: int) -> tuple[int, int]:
 def choose_matmul(
     target: Target, m: Dim, columns: int, depth: int, size: int = 4
 ) -> tuple[tuple[int, int], int]:
-    """The tile, and how many rows a unit of the parallel range has. Vectors count float32 lanes: elements of
-    `size` 8 take two registers for each. A few rows leave room for more columns, which hides latency."""
+    """The tile, and how many rows a unit of the parallel range has: all, or whole tiles. Vectors count float32 lanes:
+    elements of `size` 8 take two registers for each. A few rows leave room for more columns, which hides latency."""
     share = max(1, size // 4)
-    if isinstance(m, int):
-        tall, wide = target.tile(columns, depth * 4)
-        while 8 * wide * max(m, 1) <= target.registers and wide * target.lanes < columns:
-            wide *= 2
-        if m <= 4 * tall:
-            return (tall, max(1, wide // share)), m
-    tall, wide = target.short_tile(columns)
-    return (tall, max(1, wide // share)), 8 * tall
+    if not isinstance(m, int):
+        tall, wide = target.short_tile(columns)
+        return (tall, max(1, wide // share)), 8 * tall
+    tall, wide = target.tile(columns, depth * 4)
+    while 8 * wide * max(m, 1) <= target.registers and wide * target.lanes < columns:
+        wide *= 2
+    few = m <= 4 * tall
+    if not few:
+        tall, wide = target.short_tile(columns)
+        tall = MOST_SINGLE if wide == 1 and target.registers >= 32 else tall
+    cut = even_rows(target, max(m, 1), tall, wide)
+    tile = cut.rows, max(1, wide // share)
+    if few:
+        return tile, m
+    tiles = cut.count + cut.rest_count
+    blocks = -(-tiles * cut.rows // MOST_ROWS)
+    return tile, -(-tiles // blocks) * cut.rows
 
 
 def banded_rows(

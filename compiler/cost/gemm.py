@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..target import Target
 from .reasons import Why, reason_text
-from .tiles import Columns, split_rows
+from .tiles import EVEN, Columns, even_rows, product_cycles, split_rows
 
 #: multiply-adds that are worth blocks
 LEAST_WORK = 2_000_000
@@ -30,6 +30,8 @@ APART, WAITING, ALONE = 0.25, 0.03, 0.2
 ADD, BEGIN = 1.5, 12
 #: a tile with half the columns is taken if it is cheaper by this factor
 WIDE_FACTOR = 1.04
+#: the share of time that lower tiles, all of one height, may take more than higher ones
+LOWER = 0.005
 #: steps of a sum in a block of many parts: at least so many
 LEAST_STEPS = 64
 
@@ -82,14 +84,11 @@ def gemm_pays(target: Target, p: Product) -> bool:
 def choose_gemm(target: Target, p: Product) -> GemmChoice:
     """Tile, blocks and units of a product."""
     w = "lies" if p.m <= FEW_ROWS else "copied"
-    found = sorted(
-        (_cycles(target, p, tile) / (WIDE_FACTOR if tile[1] == 4 else 1), tile)
-        for tile in _tiles(target, p.n, w)
-    )
+    found = sorted((_rated(target, p, tile, w), tile) for tile in _tiles(target, p, w))
     tile = found[0][1]
     cycles, step = _cycles(target, p, tile), block_steps(target, tile, p)
     width = tile[1] * target.lanes
-    tiles, groups = _count(p.m, tile[0]), -(-p.n // width)
+    tiles, groups = -(-p.m // tile[0]), -(-p.n // width)
     x = "tiles" if p.turned_x and not (p.row_bytes and p.k <= FEW_ROWS) else "lies"
     if not p.turned_x and (not p.row_bytes or (p.row_bytes % 4096 == 0 and p.n >= 4 * width)):
         x = "rows"
@@ -119,7 +118,7 @@ def choose_gemm(target: Target, p: Product) -> GemmChoice:
     note = f"{step} steps of the sum at a time, {ways[x]}" + (
         f", the sum in {parts} parts" if parts > 1 else ""
     )
-    others = [(f"{t[0]} x {t[1] * target.lanes}", c) for c, t in found[1:]]
+    others = [(f"{t[0]} x {t[1] * target.lanes}", _cycles(target, p, t)) for _, t in found[1:]]
     why = Why(reason_text(f"tiles of {tile[0]} x {width}", cycles, note, others), round(cycles))
     return GemmChoice(tile, order, tiles_each, groups_each, step, parts, units * parts, x, w, why)
 
@@ -139,15 +138,34 @@ def columns_of(target: Target, n: int, tile: tuple[int, int]) -> Columns:
     return Columns(tile[1] * target.lanes, full, tail, -(-tail // target.lanes) * target.lanes)
 
 
-def _count(rows: int, most: int) -> int:
-    cut = split_rows(rows, most)
-    return cut.count + cut.rest_count
+def _tiles(target: Target, p: Product, w: str) -> list[tuple[int, int]]:
+    """Tiles that are considered, with rows of one height where that is about as fast."""
+    if target.registers < 32 or p.n <= 2 * target.lanes:
+        found = [target.tile(p.n)]
+    else:
+        found = [(12, 2)] if w == "lies" else [(6, 4), (8, 3), (12, 2)]
+    return [(even_rows(target, p.m, high, wide, LOWER).rows, wide) for high, wide in found]
 
 
-def _tiles(target: Target, n: int, w: str) -> list[tuple[int, int]]:
-    if target.registers < 32 or n <= 2 * target.lanes:
-        return [target.tile(n)]
-    return [(12, 2)] if w == "lies" else [(6, 4), (8, 3), (12, 2)]
+def _rated(target: Target, p: Product, tile: tuple[int, int], w: str) -> float:
+    """Cycles by which tiles are compared: few columns are put up with, and a second variant of the code, only where
+    that is worth it."""
+    columns = columns_of(target, p.n, tile)
+    variants = (p.m % tile[0] != 0) + (not one_width(target, columns, w))
+    return _cycles(target, p, tile) * (1 + EVEN * variants) / (WIDE_FACTOR if tile[1] == 4 else 1)
+
+
+def one_width(target: Target, columns: Columns, w: str) -> bool:
+    """Whether all groups of columns are computed as if they were whole, of which the last one is stored in part. Where
+    the right operand lies, masked loads of it would cost each step of a sum as much as multiply-adds."""
+    if not columns.tail or not columns.full:
+        return True
+    c = columns
+    return (
+        w == "copied"
+        and target.has_masks
+        and (c.full + 1) * c.width <= (1 + EVEN) * (c.full * c.width + c.tail_width)
+    )
 
 
 def _cycles(target: Target, p: Product, tile: tuple[int, int]) -> float:
@@ -160,7 +178,7 @@ def _cycles(target: Target, p: Product, tile: tuple[int, int]) -> float:
         (bool(columns.tail), columns.tail_width // target.lanes),
     ):
         for count, high in ((rows.count, rows.rows), (rows.rest_count, rows.rows - 1)):
-            step = max(high * vectors / target.fma_per_cycle, (high + vectors) / 2, 4.5) + 0.5
+            step = product_cycles(target, high, vectors)
             total += groups * count * (p.k * step + blocks * (ADD * high * vectors + BEGIN))
     return total
 

@@ -10,6 +10,10 @@ PANEL = 32
 """Columns of a panel of packed weights, on every target."""
 UNROLL = 4
 """Steps of a product that are written out one after the other."""
+MANY = 20
+"""Accumulators whose multiply-adds take so long that two steps hide what a loop costs."""
+EVEN = 0.015
+"""The share of time that tiles of one height may take more than tiles of two, which are twice as much code."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,26 @@ def split_rows(total: int, most: int) -> RowTiles:
     rows = -(-total // tiles)
     rest = rows * tiles - total
     return RowTiles(rows, tiles - rest, rest)
+
+
+def even_rows(target: Target, total: int, most: int, vectors: int, slower: float = EVEN) -> RowTiles:
+    """The same, or tiles of one height where those of `vectors` vectors are about as fast."""
+    cut = split_rows(total, most)
+    if not cut.rest_count:
+        return cut
+
+    def cycles(c: RowTiles) -> float:
+        lower = c.rest_count * product_cycles(target, c.rows - 1, vectors) if c.rest_count else 0
+        return c.count * product_cycles(target, c.rows, vectors) + lower
+
+    even = [RowTiles(h, total // h, 0) for h in range(min(most, total), 0, -1) if total % h == 0]
+    return next((c for c in even if cycles(c) <= (1 + slower) * cycles(cut)), cut)
+
+
+def steps_at_once(count: int, accumulators: int) -> int:
+    """How many of `count` steps of a tile are written out one after the other."""
+    each = (UNROLL, 5, 3) if accumulators < MANY else (2, 3)
+    return next((n for n in each if count % n == 0), each[0])
 
 
 @dataclass(frozen=True)
@@ -50,6 +74,11 @@ def tile_cycles(target: Target, rows: int, vectors: int) -> float:
     """Cycles of one step of a tile: bound by multiply-adds, by loads, by latency, or by the loop."""
     fma = rows * vectors / target.fma_per_cycle
     return max(fma, (rows + vectors) / 2, 4.5, 3.2 * vectors) + 0.5
+
+
+def product_cycles(target: Target, rows: int, vectors: int) -> float:
+    """The same where weights are in the first-level cache."""
+    return max(rows * vectors / target.fma_per_cycle, (rows + vectors) / 2, 4.5) + 0.5
 
 
 def depth_block(target: Target, rows: int, tile_rows: int, columns: int, depth: int, size: int) -> int:

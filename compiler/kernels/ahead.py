@@ -30,14 +30,16 @@ def flat(b: LoopBuilder, weights: Value) -> Value:
 
 
 def fetch_next(
-    b: LoopBuilder, weights: Value, first: Index, row: Index, rows: int, total: int, panel: int, counts: Sequence[int]
+    b: LoopBuilder, weights: Value, first: Index, row: Index, rows: int, total: int, panel: int, counts: Sequence[Index],
+    at_once: int = UNROLL,
 ) -> Ahead:  # fmt: skip
-    """What a tile does at each unrolled step of its sums over `counts`, the innermost last: it asks for its share
+    """What a tile does for each `at_once` steps of its sums over `counts`, the innermost last: it asks for its share
     of the `panel` elements of the flat `weights` from `first` on. The tile has `rows` of `total` rows, from `row`
-    on. None where it does not pay."""
-    if total > MOST_TILES * rows or 0 in counts:
+    on. None where it does not pay, and where counts are not known."""
+    known = [c for c in counts if isinstance(c, int)]
+    if total > MOST_TILES * rows or 0 in known or len(known) < len(counts):
         return None
-    *outer, inner = counts
+    *outer, inner = known
     steps = -(-inner // UNROLL)
     for c in outer:
         steps *= c
@@ -53,7 +55,7 @@ def fetch_next(
         place = start
         for i, s in zip(at, reversed(strides), strict=True):
             place = b.add(place, b.mul(i, s))
-        for k in range(lines):
+        for k in range(-(-lines * at_once // UNROLL)):
             b.prefetch(weights, b.add(place, k * LINE))
 
     return ask

@@ -17,7 +17,7 @@ from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .form_moves import copy
 from .former import Former, Group
-from .gemm import memory_size
+from .gemm_memory import memory_size
 
 
 def as_rows(f: Former, v: Value) -> Value | None:

@@ -10,6 +10,7 @@ from ..cost.reasons import Why
 from ..cost.recurrent import recurrent_tile, step_cycles
 from ..cost.tiles import PANEL
 from ..ir.core import Op, Value
+from ..ir.dims import ceildiv
 from ..ir.types import MemRefType
 from ..ops.base import tensor
 from ..ops.constant import constant_value
@@ -159,9 +160,11 @@ def _call(
         raise refuse(op, f"the number of units must be known, received {units}")
     made = {n: f.result(v) for n, v in results.items() if v.uses}
     writes = {n: _gates(f, b, gates) if n in ("gates", "dz", "dr") else b for n, b in made.items()}
-    writes |= {n: f.alloc((batch, _room(int(width), size)), dtype) for n, width in scratch.items()}
     depth, columns = (gates * units, units) if isinstance(op, LayerGradient) else (units, gates * units)
     rows, vectors = recurrent_tile(f.target, batch, columns, size)
+    each = rows if isinstance(batch, int) else 1
+    tasks = ceildiv(batch, each)
+    writes |= {n: f.alloc((tasks * each, _room(int(width), size)), dtype) for n, width in scratch.items()}
     cycles = step_cycles(f.target, batch, depth, columns, (gates + 1) * units, size)
     nanoseconds = cycles * (count if isinstance(count, int) else 64) / CYCLES_PER_NS
     chosen = f"all steps in one call, {rows} x {vectors * f.target.lanes} tiles for the product in each"
@@ -169,8 +172,9 @@ def _call(
         op.name.removeprefix("graph."),
         list(reads.values()),
         list(writes.values()),
-        batch,
+        tasks,
         {
+            "rows": each,
             "reads": tuple(reads),
             "writes": tuple(writes),
             "over": over,
@@ -181,7 +185,10 @@ def _call(
             "reverse": op.reverse,
             **params,
         },
-        unit_cost=(FLOPS_PER_NS * min(nanoseconds, TASK_NS / LEAST_ROWS), 0),
+        unit_cost=(
+            FLOPS_PER_NS * (min(nanoseconds, TASK_NS / LEAST_ROWS) if each == 1 else each * nanoseconds),
+            0,
+        ),
         cost_of=[op],
         location=op.location,
         why=Why(chosen, batch * count * cycles),

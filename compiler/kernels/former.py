@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ...runtime.errors import UnsupportedError
@@ -18,10 +19,10 @@ from ..cost.flops import bytes_moved, flops
 from ..cost.reasons import Why
 from ..ir.attributes import Array, Dense, SymbolRef
 from ..ir.core import Block, Builder, Op, Region, Value
-from ..ir.dims import Dim, Sym, substitute, symbols_of
+from ..ir.dims import Dim, Sym, symbols_of
 from ..ir.location import Location
 from ..ir.printer import print_op
-from ..ir.types import MemRefType, TensorType, Type
+from ..ir.types import MemRefType, TensorType
 from ..ops.base import tensor
 from ..ops.constant import Constant
 from ..ops.control import Yield
@@ -32,6 +33,7 @@ from .body import signless
 from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernView, describe_buffer
 from .dialect_memory import memref
 from .late_sizes import LateSizes
+from .own_types import alike, counted_type, renamed, renamed_type
 
 #: a task should be worth about this long
 TASK_NS = 8_000
@@ -278,15 +280,18 @@ class Former:
         buffers = [*inputs, *(shown(v) if shown else v for v in given)]
         names = _symbols(buffers + list(outputs), params or {}, group)
         env: dict[str, Dim] = {s: Sym.symbol(f"s{i}") for i, s in enumerate(names)}
+        count = alike([memref(v) for v in (*buffers, *outputs)]) if family == "pointwise" else 0
+        dims: tuple[Dim, ...] = (count,) if count else tuple(map(Sym.symbol, names))
+        as_type = counted_type if count else partial(renamed_type, env=env)
         kernel = Kernel(
             sym_name="",
             family=family,
             algorithm=algorithm,
-            reads=tuple(describe_buffer(_kernel_type(memref(v), env)) for v in buffers),
-            writes=tuple(describe_buffer(_kernel_type(memref(v), env)) for v in outputs),
-            symbols=tuple(f"s{i}" for i in range(len(names))),
-            params={k: _rename(v, env) for k, v in (params or {}).items()},
-            regions=[Region(_body(group, extras, env))]
+            reads=tuple(describe_buffer(as_type(memref(v))) for v in buffers),
+            writes=tuple(describe_buffer(as_type(memref(v))) for v in outputs),
+            symbols=tuple(f"s{i}" for i in range(len(dims))),
+            params={k: renamed(v, env) for k, v in (params or {}).items()},
+            regions=[Region(_body(group, extras, as_type))]
             if group and (group.steps or group.reductions)
             else [],
         )
@@ -300,7 +305,7 @@ class Former:
             *buffers,
             *outputs,
             kernel=SymbolRef(self.kernels.share(kernel)),
-            dims=tuple(Sym.symbol(s) for s in names),
+            dims=dims,
             units=units,
             grain=max(1, round(TASK_NS / ns)),
             flops=total_flops,
@@ -355,39 +360,23 @@ def _symbols(buffers: Sequence[Value], params: dict[str, Any], group: Group | No
     return list(found)
 
 
-def _rename(value: Any, env: dict[str, Dim]) -> Any:
-    if isinstance(value, Sym):
-        return substitute(value, env)
-    return tuple(_rename(v, env) for v in value) if isinstance(value, tuple) else value
-
-
-def _kernel_type(t: MemRefType, env: dict[str, Dim]) -> MemRefType:
-    """The type in the kernel's own symbols. An offset is the caller's business: it passes the address."""
-    strides = None if t.strides is None else _rename(t.strides, env)
-    return MemRefType(_rename(t.shape, env), t.dtype, strides)
-
-
-def _body(group: Group, extras: Sequence[Value], env: dict[str, Dim]) -> Block:
+def _body(group: Group, extras: Sequence[Value], as_type: Callable[[Any], Any]) -> Block:
     """The pointwise ops of a group on block arguments: the anchor's result, unless it is a reduction, then the
     extras."""
     heads = [group.anchor.result] if group.anchor and not group.reductions else []
     outside = [*heads, *extras]
-    block = Block([_renamed_type(v.type, env) for v in outside])
+    block = Block([as_type(v.type) for v in outside])
     mapping: dict[Value, Value] = dict(zip(outside, block.args, strict=True))
     for op in group.steps:
         copy = op.clone(mapping)
         copy.attributes.pop("requires", None)
         for r in copy.results:
-            r.type = _renamed_type(r.type, env)
+            r.type = as_type(r.type)
             r.hint = ""
         block.insert(copy)
     made = [group.pool.x] if group.pool else [r.x for r in group.reductions] or group.results
     block.insert(Yield(*(mapping[v] for v in made)))
     return block
-
-
-def _renamed_type(t: Type, env: dict[str, Dim]) -> Type:
-    return TensorType(_rename(t.shape, env), t.dtype) if isinstance(t, TensorType) else t
 
 
 def refuse(op: Op, why: str) -> UnsupportedError:

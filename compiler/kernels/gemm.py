@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..cost.gemm import GemmChoice, columns_of
-from ..cost.tiles import UNROLL, split_rows
+from ..cost.gemm import columns_of, one_width
+from ..cost.tiles import UNROLL, split_rows, steps_at_once
 from ..ir.core import Value
 from ..ir.dims import product
 from ..ops.builtin import FuncOp
@@ -26,6 +26,7 @@ from .ahead import LINE, Ahead
 from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, leading_bias, lowers, zero_row
+from .gemm_memory import thread_memory
 from .tiles import Depth, accumulate
 from .transpose import turned
 
@@ -40,16 +41,19 @@ def lower_gemm(kernel: Kernel, target: Target) -> FuncOp:
 
 #: so many lines are asked for when a tile begins; more are spread over its steps
 AT_ONCE = 16
+#: lower tiles that are so many times fewer are written in a short way
+FEW = 4
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Steps `first` and on of the sum; `start` and `end` say whether sums begin and end with them."""
+    """Steps `first` and on of the sum; `start` and `end` tell whether sums begin and end with them: a condition where
+    the same code computes several blocks."""
 
     first: Index
-    count: int
-    start: bool
-    end: bool
+    count: Index
+    start: bool | Value
+    end: bool | Value
 
 
 class _Gemm:
@@ -72,32 +76,13 @@ class _Gemm:
         self.tiles_each, self.groups_each, self.step = (int(d) for d in p["block"])
         self.rows = split_rows(self.m, self.tile_rows)
         self.columns = columns_of(target, self.n, p["tile"])
+        #: whether the last group of columns is computed as the others are
+        self.alike = bool(self.columns.full) and one_width(target, self.columns, self.way_w)
         self.tiles = self.rows.count + self.rows.rest_count
         self.groups = self.columns.full + (1 if self.columns.tail else 0)
         self.bias = leading_bias(kernel, 2)
-        self.packed_w, self.packed_x = self._room()
-
-    def _room(self) -> tuple[Value | None, Value | None]:
-        """The thread's memory: panels of w, and tiles or rows of x."""
-        b, p = self.b, self.b.kernel.params
-        if not p.get("slot"):
-            return None, None
-        memory = b.outputs[-1]
-        threads, size = mem.memref(memory).shape
-        step, w, x, used = self.step, None, None, 0
-        if self.way_w == "copied":
-            used = self.groups_each * step * self.width
-            shape = (threads, self.groups_each, step, self.width)
-            w = b.reinterpret(memory, shape, (size, step * self.width, self.width, 1))
-        if self.way_x == "tiles":
-            high = self.tile_rows
-            shape = (threads, self.tiles_each, step, high)
-            x = b.reinterpret(memory, shape, (size, step * high, high, 1), used)
-        elif self.way_x == "rows":
-            wide = row_of(step)
-            shape = (threads, self.tiles_each * self.tile_rows, step)
-            x = b.reinterpret(memory, shape, (size, wide, 1), used)
-        return w, x
+        #: the thread's panels of w, and its tiles or rows of x
+        self.packed_w, self.packed_x = thread_memory(b, target) if p.get("slot") else (None, None)
 
     # the walk over units, blocks and tiles
 
@@ -119,20 +104,18 @@ class _Gemm:
         b, step = self.b, self.step
         if self.parts > 1:
             blocks = self.k // step
-            first = b.div(b.mul(self.part, blocks), self.parts)
-            last = b.div(b.mul(b.add(self.part, 1), blocks), self.parts)
-            self._block(_Block(b.mul(first, step), step, True, False))
-            with b.loop(b.add(first, 1), last) as block:
-                self._block(_Block(b.mul(block.iv, step), step, False, False))
-            return
-        blocks = -(-self.k // step)
-        self._block(_Block(0, min(step, self.k), True, blocks == 1))
-        if blocks > 2:
-            with b.loop(step, (blocks - 1) * step, step) as first:
-                self._block(_Block(first.iv, step, False, False))
-        if blocks > 1:
-            first = (blocks - 1) * step
-            self._block(_Block(first, self.k - first, False, True))
+            first = b.mul(b.div(b.mul(self.part, blocks), self.parts), step)
+            last = b.mul(b.div(b.mul(b.add(self.part, 1), blocks), self.parts), step)
+            with b.loop(first, last, step) as block:
+                self._block(_Block(block.iv, step, b.compare("eq", block.iv, first), False))
+        elif self.k <= step:
+            self._block(_Block(0, self.k, True, True))
+        else:
+            with b.loop(0, self.k, step) as block:
+                left = b.sub(self.k, block.iv)
+                count = b.min(step, left) if self.k % step else step
+                start, end = b.compare("eq", block.iv, 0), b.compare("sle", left, step)
+                self._block(_Block(block.iv, count, start, end))
 
     def _block(self, block: _Block) -> None:
         if self.packed_w is not None:
@@ -157,6 +140,10 @@ class _Gemm:
     def _each_group(self, run: Callable[[Index, Index, int], None]) -> None:
         """`run(number in the unit, group, width)` for the unit's groups; the last of all may be narrower."""
         b, c = self.b, self.columns
+        if self.alike:
+            with b.loop(self.first_group, self.end_group) as group:
+                run(b.sub(group.iv, self.first_group), group.iv, c.width)
+            return
         if c.full:
             with b.loop(self.first_group, b.min(self.end_group, c.full)) as group:
                 run(b.sub(group.iv, self.first_group), group.iv, c.width)
@@ -197,19 +184,17 @@ class _Gemm:
     def _put_turned(self, block: _Block, number: Index, group: Index, width: int) -> None:
         """Columns of w [N, K] as a panel: squares are turned in registers."""
         b, n, column = self.b, self.target.lanes, self.b.mul(group, self.width)
+        whole, inside = self._whole(n), self._inside(group, width)
+        with b.loop(0, width, n) as part, b.loop(0, block.count, n) as k:
+            rows = [b.add(column, b.add(part.iv, i)) for i in range(n)]
+            rows = rows if inside else [b.min(row, self.n - 1) for row in rows]
+            lines = [b.read(self.w, [row, b.add(block.first, k.iv)], (n,), (1,), whole) for row in rows]
+            for i, line in enumerate(turned(b, lines)):
+                b.write(line, self._panels, [self._slot, number, b.add(k.iv, i), part.iv], (3,))
 
-        def turn(k: Index, wide: int) -> None:
-            for part in range(0, width, n):
-                rows = [b.add(column, part + i) for i in range(n)]
-                rows = rows if self._inside(group, width) else [b.min(row, self.n - 1) for row in rows]
-                lines = [b.read(self.w, [row, b.add(block.first, k)], (n,), (1,), wide == n) for row in rows]
-                for i, line in enumerate(turned(b, lines)[:wide]):
-                    b.write(line, self._panels, [self._slot, number, b.add(k, i), part], (3,))
-
-        with b.loop(0, block.count // n * n, n) as k:
-            turn(k.iv, n)
-        if block.count % n:
-            turn(block.count // n * n, block.count % n)
+    def _whole(self, n: int) -> bool:
+        """Whether blocks consist of vectors of `n` steps."""
+        return self.k % n == 0 and self.step % n == 0
 
     def _put_tiles(self, block: _Block) -> None:
         """Columns of x [K…, M] as tiles [K, height]."""
@@ -229,21 +214,22 @@ class _Gemm:
         self.base_row = self._first_row(self.first_tile)
         with b.loop(self.base_row, self._first_row(self.end_tile)) as row:
             lead, near = b.unravel(row.iv, self.lead), b.sub(row.iv, self.base_row)
-            whole = count // (4 * n) * 4 * n
 
-            def move(k: Index, wide: int) -> None:
-                part = b.read(self.x, [*lead, b.add(block.first, k)], (wide,), (len(lead),))
+            def move(k: Index, wide: int, inside: bool) -> None:
+                part = b.read(self.x, [*lead, b.add(block.first, k)], (wide,), (len(lead),), inside)
                 b.write(part, self._rows, [self._slot, near, k], (2,))
 
-            if whole:
-                with b.loop(0, whole, 4 * n) as k:
-                    move(k.iv, 4 * n)
-            for k in range(whole, count, n):
-                move(k, min(n, count - k))
+            most = b.mul(b.div(count, 4 * n), 4 * n)
+            with b.loop(0, most, 4 * n) as k:
+                move(k.iv, 4 * n, True)
+            with b.loop(most, count, n) as k:
+                move(k.iv, n, self._whole(n))
 
     # one tile
 
     def _inside(self, group: Index, width: int) -> bool:
+        if self.alike:
+            return not self.columns.tail
         return not isinstance(group, int) or self.columns.tail == width
 
     def _tile(
@@ -253,18 +239,48 @@ class _Gemm:
         column, inside = b.mul(group, self.width), self._inside(group, width)
         where, shape = [*self._place(row), column], (height, width)
         axes = (len(where) - 2, len(where) - 1)
-        start = self._start(column, width, inside) if block.start else zero_row(b, width, self.dtype)
+        once = block.start is True
+        start = self._start(column, width, inside) if once else zero_row(b, width, self.dtype)
         left, right = self._left(block, t, row, height), self._right(block, g, group, column, width, inside)
         self._fetch(where, height, width)
-        acc = b.splat(start, shape)
+        at_once = self._at_once(block, height, width)
+        even = self.k % at_once == 0 and self.step % at_once == 0
+        depth = Depth(block.count, at_once, self.step, even)
         acc = accumulate(
-            b, acc, [Depth(block.count, UNROLL)], left, right, self._ahead(block, t, width, group)
+            b, b.splat(start, shape), [depth], left, right, self._ahead(block, t, width, group, at_once)
         )
-        if not block.start:
-            acc = b(arith.FLOAT["addf"], b.read(self.y, where, shape, axes, inside), acc)
-        if block.end:
-            acc = b.apply(2, acc, where, shape, axes, inside, self.bias)
-        b.write(acc, self.y, where, axes, inside)
+        if block.start is not True:
+            acc = self._added(block, acc, where, inside)
+        b.write(self._finished(block, acc, where, inside), self.y, where, axes, inside)
+
+    def _added(self, block: _Block, acc: Value, where: list[Index], inside: bool) -> Value:
+        """The sums of a block, and those of the blocks before or what the first one begins with."""
+        b, shape = self.b, mem.vector(acc).shape
+        add, axes = arith.FLOAT["addf"], (len(where) - 2, len(where) - 1)
+
+        def begun() -> Value:
+            if self.bias is None:
+                return acc
+            return b(add, acc, b.splat(self._start(where[-1], shape[1], inside), shape))
+
+        def more() -> Value:
+            return b(add, b.read(self.y, where, shape, axes, inside), acc)
+
+        return b.choose(b.idx(block.start), lambda: [begun()], lambda: [more()])[0]
+
+    def _finished(self, block: _Block, acc: Value, where: list[Index], inside: bool) -> Value:
+        """Sums, with the steps that follow behind the last block."""
+        b, shape = self.b, mem.vector(acc).shape
+        axes = (len(where) - 2, len(where) - 1)
+
+        def finished() -> Value:
+            return b.apply(2, acc, where, shape, axes, inside, self.bias)
+
+        if isinstance(block.end, bool):
+            return finished() if block.end else acc
+        if not b.kernel.regions:
+            return acc
+        return b.choose(block.end, lambda: [finished()], lambda: [acc])[0]
 
     def _place(self, row: Index) -> list[Index]:
         return [self.part, row] if self.parts > 1 else [row]
@@ -313,23 +329,23 @@ class _Gemm:
 
         return right
 
-    def _ahead(self, block: _Block, t: Index, width: int, group: Index) -> Ahead:
+    def _ahead(self, block: _Block, t: Index, width: int, group: Index, at_once: int) -> Ahead:
         """What a tile does for the block behind: it asks for its share of that block's numbers in its columns of w. A
-        few lines are asked for when the tile begins, more over its steps."""
-        if block.end:
+        few lines are asked for when the tile begins, more over its steps. The last block asks for itself, which is
+        near."""
+        if block.end is True:
             return None
         b, behind, column = self.b, self.b.add(block.first, self.step), self.b.mul(group, self.width)
-        along = -(-(self.step if self.turned_w else width) // LINE)
-        lines = (width if self.turned_w else self.step) * along
-        own, steps = -(-lines // self.tiles_each), max(1, block.count // UNROLL)
+        if isinstance(block.end, Value):
+            behind = b(arith.SelectOp, block.end, b.idx(block.first), b.idx(behind))
+        along, own = self._share(width)
+        steps = max(1, self.step // at_once)
         before = b.mul(t, own)
 
         def fetch(line: Index) -> None:
             far, near = b.div(line, along), b.mul(b.rem(line, along), LINE)
-            if self.turned_w:
-                b.prefetch(self.w, b.add(column, far), b.add(behind, near))
-            else:
-                b.prefetch(self.w, b.add(behind, far), b.add(column, near))
+            row, at = (column, behind) if self.turned_w else (behind, column)
+            b.prefetch(self.w, b.add(row, far), b.add(at, near))
 
         if own <= AT_ONCE:
             for i in range(own):
@@ -338,11 +354,25 @@ class _Gemm:
         each = -(-own // steps)
 
         def ask(at: Sequence[Index]) -> None:
-            line = b.add(before, b.mul(b.div(at[-1], UNROLL), each))
+            line = b.add(before, b.mul(b.div(at[-1], at_once), each))
             for i in range(each):
                 fetch(b.add(line, i))
 
         return ask
+
+    def _share(self, width: int) -> tuple[int, int]:
+        """Lines that follow each other in a block of w, and how many of all its lines a tile asks for."""
+        along = -(-(self.step if self.turned_w else width) // LINE)
+        lines = (width if self.turned_w else self.step) * along
+        return along, -(-lines // self.tiles_each)
+
+    def _at_once(self, block: _Block, height: int, width: int) -> int:
+        """Steps of a tile that are written out, of which each group asks for lines."""
+        if height < self.rows.rows and self.rows.rest_count <= self.rows.count // FEW:
+            return 1
+        if block.end is not True and self._share(width)[1] > AT_ONCE:
+            return UNROLL
+        return steps_at_once(self.step, height * width // self.target.lanes)
 
     def _first_row(self, tile: Index) -> Index:
         b, cut = self.b, self.rows
@@ -368,19 +398,3 @@ class _Gemm:
         if self.packed_x is None:
             raise TypeError("no memory for rows")
         return self.packed_x
-
-
-def memory_size(target: Target, choice: GemmChoice) -> int:
-    """Numbers of a thread's memory."""
-    high, width = choice.tile[0], choice.tile[1] * target.lanes
-    size = choice.groups * choice.step * width if choice.w == "copied" else 0
-    if choice.x == "tiles":
-        size += choice.tiles * choice.step * high
-    elif choice.x == "rows":
-        size += choice.tiles * high * row_of(choice.step)
-    return -(-size // LINE) * LINE
-
-
-def row_of(step: int) -> int:
-    """How far rows of so many numbers are put apart: never a multiple of 4096 bytes."""
-    return -(-step // LINE) * LINE + LINE

@@ -279,7 +279,9 @@ class _MainLowering:
         b = self.b
         kernel = self.kernels[op.kernel.name]
         has_error = bool(kernel.params.get("error"))
-        buffers = [self.values[v] for v in op.operands] + ([self.error] if has_error else [])
+        counted = any(isinstance(d, int) for d in op.dims)
+        buffers = [self._counted(self.values[v]) if counted else self.values[v] for v in op.operands]
+        buffers += [self.error] if has_error else []
         sizes = [b.idx(b.dim(d)) for d in op.dims] + ([b.idx(op.site)] if has_error else [])
         units = b.dim(op.units)
 
@@ -297,6 +299,11 @@ class _MainLowering:
             lo = b.div(b.mul(task, units), tasks)
             slot = b(session.Slot) if has_slot else 0
             run(lo, b.div(b.mul(b.add(task, 1), units), tasks), slot)
+
+    def _counted(self, v: Value) -> Value:
+        """A dense buffer as a row, as a kernel takes it that is told the number of elements."""
+        t = mem.memref(v)
+        return self.b.reinterpret(v, (t.size,), (1,), t.offset)
 
     def _tasks(self, units: Index, grain: int) -> Index:
         """How many tasks: as many for each thread, so that all have the same to do, but none too small; one where

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..cost.tiles import PANEL, UNROLL, split_columns, split_rows
+from ..cost.tiles import PANEL, UNROLL, split_columns, split_rows, steps_at_once
 from ..ir.core import Value
 from ..ir.dims import product
 from ..ops.builtin import FuncOp
@@ -85,10 +85,19 @@ class _MatMulLowering:
             rest, block = b.div(unit.iv, blocks), b.rem(unit.iv, blocks)
             batch, group = b.div(rest, groups), b.rem(rest, groups)
             lead = self._batch_indices(batch)
-            lo = b.mul(block, self.row_block)
-            hi = b.min(b.add(lo, self.row_block), rows)
+            lo, hi = (self._first_row(b.add(block, i), rows) for i in (0, 1))
             column = b.mul(group, self.width)
             self._group(group, column, lambda c, w, inside: self._column(lead, c, w, inside, lo, hi, cut))
+
+    def _first_row(self, block: Index, rows: Index) -> Index:
+        """Where a block of rows begins; tiles of known rows are not cut."""
+        b = self.b
+        cut = split_rows(rows, self.tile_rows) if isinstance(rows, int) else None
+        if cut is None or not cut.rest_count or block in (0, 1):
+            return b.min(b.mul(block, self.row_block), rows)
+        tile = b.mul(block, self.row_block // cut.rows)
+        lower = b.max(b.sub(tile, cut.count), 0)
+        return b.min(b.sub(b.mul(tile, cut.rows), lower), rows)
 
     def _groups(self) -> Index:
         b, n = self.b, self.shape[-1]
@@ -115,12 +124,17 @@ class _MatMulLowering:
         if not c.full:
             run(0, c.tail_width, c.tail == c.tail_width)
             return
+        inside = c.tail == c.tail_width
+        apart = self.packed or self.copied is not None  # masks cost a step of a sum as much as a multiply-add
+        if c.tail_width == c.width and (inside or (apart and self.target.has_masks)):
+            run(column, c.width, inside)
+            return
         last = b(arith.SelectOp, b.compare("eq", group, c.full), b.idx(1), b.idx(0))
         body, tail = b.switch(last, [1])
         with b.filling(body):
             run(column, c.width, True)
         with b.filling(tail):
-            run(c.full * c.width, c.tail_width, c.tail == c.tail_width)
+            run(c.full * c.width, c.tail_width, inside)
 
     def _column(
         self, lead: list[Index], column: Index, width: int, inside: bool, lo: Index, hi: Index,
@@ -138,7 +152,7 @@ class _MatMulLowering:
             return
 
         if self.copied is not None:
-            self._copy(lead, column, width, 0, int(self.depth))  # type: ignore[arg-type]
+            self._copy(lead, column, width, 0, int(self.depth), inside)  # type: ignore[arg-type]
 
         def tile(row: Index, height: int) -> None:
             acc, ahead = b.splat(start, (height, width)), self._ahead(row, height, column, width)
@@ -157,14 +171,16 @@ class _MatMulLowering:
         with b.loop(lo, hi) as row:
             b.write(start, self.sums, [*lead, row.iv, column], axes[1:], inside)
 
-        def block(first: Index, count: int) -> None:
+        with b.loop(0, depth, step) as block:
+            first = block.iv
+            count = b.min(step, b.sub(depth, first)) if depth % step else step
             if self.copied is not None:
-                self._copy(lead, column, width, first, count)
+                self._copy(lead, column, width, first, count, inside)
 
             def tile(row: Index, height: int) -> None:
                 where = [*lead, row, column]
                 acc = b.splat(zero_row(b, width, self.dtype), (height, width))
-                ahead = self._block_ahead(b.sub(row, lo), height, column, width, first, count)
+                ahead = self._block_ahead(b.sub(row, lo), height, column, width, first, step)
                 acc = self._tile(lead, row, height, column, width, inside, acc, ahead, first, count)
                 # a sum of sums of blocks rounds less than one long sum
                 waiting = b.read(self.sums, where, (height, width), axes, inside)
@@ -172,12 +188,6 @@ class _MatMulLowering:
                 b.write(b(add, waiting, acc), self.sums, where, axes, inside)
 
             cut(lo, hi, tile)
-
-        whole = depth // step * step
-        with b.loop(0, whole, step) as first:
-            block(first.iv, step)
-        if whole < depth:
-            block(whole, depth - whole)
         if self.b.kernel.regions:
             with b.loop(lo, hi) as row:
                 sums = b.read(self.sums, [*lead, row.iv, column], (1, width), axes, inside)
@@ -191,15 +201,12 @@ class _MatMulLowering:
         b.write(b.apply(2, acc, where, (height, width), axes, inside, self.bias), self.y, where, axes, inside)
 
     def _static_rows(self, lo: Index, hi: Index, run: Callable[[Index, int], None]) -> None:
-        b, total = self.b, int(self.rows)  # type: ignore[arg-type]
-        if total > self.row_block:
-            self._dynamic_rows(lo, hi, run)
-            return
-        cut = split_rows(total, self.tile_rows)
-        with b.loop(0, cut.count * cut.rows, cut.rows) as row:
+        b, cut = self.b, split_rows(int(self.rows), self.tile_rows)  # type: ignore[arg-type]
+        last = cut.count * cut.rows
+        with b.loop(lo, b.min(hi, last), cut.rows) as row:
             run(row.iv, cut.rows)
         if cut.rest_count:
-            with b.loop(cut.count * cut.rows, total, cut.rows - 1) as row:
+            with b.loop(b.max(lo, last), hi, cut.rows - 1) as row:
                 run(row.iv, cut.rows - 1)
 
     def _dynamic_rows(self, lo: Index, hi: Index, run: Callable[[Index, int], None]) -> None:
@@ -223,11 +230,10 @@ class _MatMulLowering:
         acc: Value,
         ahead: Ahead,
         first: Index = 0,
-        count: int | None = None,
+        count: Index | None = None,
     ) -> Value:
         """The sums of a tile over `count` steps from `first` on, or over all, added to `acc`."""
         b = self.b
-        depth = self.depth if count is None else count
         x_lead, w_lead = self._operand_batch(self.x, lead), self._operand_batch(self.w, lead)
 
         def left(k: Sequence[Index]) -> Value:
@@ -244,40 +250,46 @@ class _MatMulLowering:
                 return packed_row(b, self.w, w_lead, at, column, width)
             return b.read(self.w, [*w_lead, at, column], (width,), (len(w_lead) + 1,), inside)
 
-        if not isinstance(depth, int):
-            return accumulate_dynamic(b, acc, b.dim(depth), left, right)
+        if not isinstance(self.depth, int):
+            return accumulate_dynamic(b, acc, b.dim(self.depth), left, right)
         # a single row is over so fast that to put sums away shows
         longest = 4 * LONGEST if height == 1 else LONGEST
-        return accumulate(b, acc, [Depth(depth, UNROLL)], left, right, ahead, longest=longest)
+        steps = self._depth(self.depth if count is None else count, height, width)
+        return accumulate(b, acc, [steps], left, right, ahead, longest=longest)
 
-    def _copy(self, lead: list[Index], column: Index, width: int, first: Index, count: int) -> None:
+    def _depth(self, count: Index, height: int, width: int) -> Depth:
+        """So many steps of the sum, of a block or of all."""
+        total = int(self.depth)  # type: ignore[arg-type]
+        most = count if isinstance(count, int) else self.depth_block
+        at_once = self._at_once(most, height, width)
+        return Depth(count, at_once, most, total % at_once == 0 and most % at_once == 0)
+
+    def _at_once(self, count: int, height: int, width: int) -> int:
+        apart = self.packed or self.copied is not None
+        return steps_at_once(count, height * width // self.target.lanes if apart else 0)
+
+    def _copy(
+        self, lead: list[Index], column: Index, width: int, first: Index, count: Index, inside: bool
+    ) -> None:
         """Some columns of the right operand, `count` steps of the sum from `first` on, put together."""
         b, w_lead = self.b, self._operand_batch(self.w, lead)
         if self.copied is None or b.slot is None:
             raise TypeError("no memory to copy to")
-        axis, inside = len(w_lead) + 1, not isinstance(column, int) or column + width <= int(self.shape[-1])  # type: ignore[arg-type]
+        axis = len(w_lead) + 1
         if not self.transpose_y:
             with b.loop(0, count) as k:
                 row = b.read(self.w, [*w_lead, b.add(first, k.iv), column], (width,), (axis,), inside)
                 b.write(row, self.copied, [b.slot, k.iv, 0], (2,))
             return
-        n = self.target.vector_bytes // self.dtype.size
+        n, depth = self.target.vector_bytes // self.dtype.size, int(self.depth)  # type: ignore[arg-type]
+        whole = depth % n == 0 and (not self.depth_block or self.depth_block % n == 0)
         last = b.sub(b.dim(self.shape[-1]), 1)
-
-        def turn(k: Index, whole: bool) -> None:
-            for part in range(0, width, n):
-                rows = [b.add(column, part + i) for i in range(n)]
-                rows = rows if inside else [b.min(row, last) for row in rows]
-                lines = [
-                    b.read(self.w, [*w_lead, row, b.add(first, k)], (n,), (axis,), whole) for row in rows
-                ]
-                for i, line in enumerate(turned(b, lines)):
-                    b.write(line, self.copied, [b.slot, b.add(k, i), part], (2,))  # type: ignore[arg-type, list-item]
-
-        with b.loop(0, count // n * n, n) as k:
-            turn(k.iv, True)
-        if count % n:
-            turn(count // n * n, False)
+        with b.loop(0, width, n) as part, b.loop(0, count, n) as k:
+            rows = [b.add(column, b.add(part.iv, i)) for i in range(n)]
+            rows = rows if inside else [b.min(row, last) for row in rows]
+            lines = [b.read(self.w, [*w_lead, row, b.add(first, k.iv)], (n,), (axis,), whole) for row in rows]
+            for i, line in enumerate(turned(b, lines)):
+                b.write(line, self.copied, [b.slot, b.add(k.iv, i), part.iv], (2,))
 
     def _ahead(self, row: Index, height: int, column: Index, width: int) -> Ahead:
         """What a tile does for the panels that come next; of unknown rows the first few tiles do it."""
@@ -290,7 +302,8 @@ class _MatMulLowering:
         b = self.b
         first = b.mul(b.add(b.div(column, PANEL), wide), PANEL * depth)
         rows = self.rows if isinstance(self.rows, int) else 4 * self.tile_rows
-        return fetch_next(b, flat(b, self.w), first, row, height, rows, PANEL * depth * wide, [depth])
+        return fetch_next(b, flat(b, self.w), first, row, height, rows, PANEL * depth * wide, [depth],
+                          self._at_once(depth, height, width))  # fmt: skip
 
     def _block_ahead(
         self, row: Index, height: int, column: Index, width: int, first: Index, count: int
@@ -313,7 +326,7 @@ class _MatMulLowering:
         each = [
             fetch_next(
                 b, flat(b, self.w), b.mul(b.add(b.mul(b.add(panel, i), depth), skip), PANEL), row, height,
-                rows, PANEL * self.depth_block, [count],
+                rows, PANEL * self.depth_block, [count], self._at_once(count, height, width),
             )
             for i in range(wide)
         ]  # fmt: skip
@@ -349,10 +362,11 @@ class _MatMulLowering:
         across = -(-(count if self.transpose_y else width) // LINE)
         lines = -(-UNROLL * (width if self.transpose_y else count) * across // (tiles * count))
         before = b.mul(b.div(row, height), -(-count // UNROLL) * lines)
+        each = -(-lines * self._at_once(count, height, width) // UNROLL)
 
         def ask(at: Sequence[Index]) -> None:
-            done = b.add(before, b.mul(b.div(at[-1], UNROLL), lines))
-            for i in range(lines):
+            done = b.add(before, b.div(b.mul(at[-1], lines), UNROLL))
+            for i in range(each):
                 line = b.add(done, i)
                 far, near = b.div(line, across), b.mul(b.rem(line, across), LINE)
                 where = (b.add(start_column, far), b.add(start, near)) if self.transpose_y else (

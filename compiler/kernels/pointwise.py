@@ -145,6 +145,10 @@ class _PointwiseLowering:
     def _loops(self, strides: tuple[tuple[Dim, ...], ...]) -> None:
         b, sizes = self.b, self.walk.sizes
         self._choose(strides)
+        if sizes == (1,):
+            with b.loop(b.lo, b.hi):
+                self._scalar([0])
+            return
         if len(sizes) == 1:
             total = b.dim(sizes[0])
             with b.loop(b.lo, b.hi) as unit:

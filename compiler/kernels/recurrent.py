@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...runtime.spec import DType
-from ..cost.recurrent import recurrent_tile
-from ..cost.tiles import UNROLL, split_columns
+from ..cost.recurrent import recurrent_tile, recurrent_vectors
+from ..cost.tiles import PANEL, split_columns, steps_at_once
 from ..ir.core import Value
 from ..ir.dims import Dim
 from ..ir.types import MemRefType
@@ -50,9 +50,13 @@ class Recurrence:
         #: elements of a vector
         self.lanes = target.lanes * 4 // self.dtype.size
         self.scalars = LoopScalars(self.b)
-        one = self.batch == 1
-        self.lo: Index = 0 if one else self.b.lo
-        self.hi: Index = 1 if one else self.b.hi
+        #: rows of a unit of the parallel range: a tile, of scratch memory that has room for whole ones
+        self.high = int(kernel.params["rows"])
+        self.lo: Index = self.b.mul(self.b.lo, self.high)
+        self.past: Index = self.b.mul(self.b.hi, self.high)
+        self.hi = self.past if self.high == 1 else self.b.min(self.past, self.b.dim(self.batch))
+        if self.batch == 1:
+            self.lo, self.hi, self.past = 0, 1, 1
         self.masked = "mask" in self.buffers
 
     def has(self, name: str) -> bool:
@@ -144,7 +148,10 @@ class Recurrence:
     def product(self, left: str, weights: str, sums: str, depth: int, columns: int) -> None:
         """sums[rows, columns] = left[rows, depth] · weights, which lie in panels."""
         b = self.b
-        tall, vectors = recurrent_tile(self.target, self.batch, columns, self.dtype.size)
+        if isinstance(self.batch, int) and self.batch > 1:
+            tall, vectors = self.high, recurrent_vectors(self.target, self.high, columns, self.dtype.size)
+        else:
+            tall, vectors = recurrent_tile(self.target, self.batch, columns, self.dtype.size)
         cut = split_columns(columns, vectors * self.target.lanes, self.target.lanes)
         a, w, out = (self.buffers[n] for n in (left, weights, sums))
 
@@ -155,22 +162,25 @@ class Recurrence:
             def tile(row: Index, height: int) -> None:
                 start = b.splat(zero_row(b, width, self.dtype), (height, width))
                 column_of = lambda k: b.read(a, [row, k[0]], (height,), (0,))  # noqa: E731
-                acc = accumulate(b, start, [Depth(depth, UNROLL)], column_of, right)
+                at_once = steps_at_once(depth, height * width // self.target.lanes)
+                acc = accumulate(b, start, [Depth(depth, at_once)], column_of, right)
                 b.write(acc, out, [row, column], (0, 1))
 
             self._rows(tall, tile)
 
-        with b.loop(0, cut.full * cut.width, cut.width) as column:
+        # scratch rows and panels have room for whole groups, if these do not begin panels that are not there
+        alike = (cut.full + 1) * cut.width <= -(-columns // PANEL) * PANEL
+        with b.loop(0, columns if alike else cut.full * cut.width, cut.width) as column:
             group(column.iv, cut.width)
-        if cut.tail:
+        if cut.tail and not alike:
             group(cut.full * cut.width, cut.tail_width)
 
     def _rows(self, most: int, tile: Callable[[Index, int], None]) -> None:
         """All rows in tiles of at most `most`."""
         b, lo, hi = self.b, self.lo, self.hi
-        if most == 1:
-            with b.loop(lo, hi) as row:
-                tile(row.iv, 1)
+        if isinstance(self.batch, int):
+            with b.loop(lo, self.past, self.high) as row:
+                tile(row.iv, self.high)
             return
         end = b.add(lo, b.mul(b.div(b.sub(hi, lo), most), most))
         with b.loop(lo, end, most) as row:

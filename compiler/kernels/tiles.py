@@ -19,10 +19,13 @@ LONGEST = 256
 
 @dataclass(frozen=True)
 class Depth:
-    """One of the nested loops over the summed dimension: how long it is."""
+    """One of the nested loops over the summed dimension: how long it is. The innermost may have a length that is known
+    at run time only: it is at most `most`, and a multiple of `unroll` if it is `even`."""
 
-    count: int
+    count: Index
     unroll: int = 1
+    most: int = 0
+    even: bool = False
 
 
 def accumulate(
@@ -61,7 +64,7 @@ class _Sum:
         if d.count == 0:
             return acc
         if not inner:
-            long = d.count > self.longest and _is_float(acc)
+            long = _most(d) > self.longest and _is_float(acc)
             return self.parts(d, at, acc) if long else self.steps(d, at, 0, acc)
         if d.count == 1:
             return self.nest(inner, [*at, 0], acc)
@@ -70,31 +73,42 @@ class _Sum:
         return loop.results[0]
 
     def parts(self, d: Depth, at: list[Index], acc: Value) -> Value:
-        """A sum of sums."""
+        """A sum of sums, the last of which may be shorter; single steps behind the unrolled ones come last."""
         b, each = self.b, _part(d, self.longest)
-        many = d.count // each * each
         zero = b.splat(b.number(0.0, acc.type.dtype), acc.type.shape)  # type: ignore[attr-defined]
-
-        def part(first: Index, count: int, total: Value) -> Value:
-            return b(arith.FLOAT["addf"], total, self.steps(Depth(count, d.unroll), at, first, zero))
-
-        with b.loop(0, many, each, [acc]) as loop:
-            loop.yielded = (part(loop.iv, each, loop.carried[0]),)
-        total, rest = loop.results[0], d.count - many
-        return part(many, rest, total) if rest else total
+        whole = d.count if d.even else b.mul(b.div(d.count, d.unroll), d.unroll)
+        with b.loop(0, whole, each, [acc]) as loop:
+            count = (
+                each if isinstance(whole, int) and whole % each == 0 else b.min(each, b.sub(whole, loop.iv))
+            )
+            done = self.steps(Depth(count, d.unroll, each, True), at, loop.iv, zero)
+            loop.yielded = (b(arith.FLOAT["addf"], loop.carried[0], done),)
+        return self.singly(d, at, 0, whole, loop.results[0])
 
     def steps(self, d: Depth, at: list[Index], first: Index, acc: Value) -> Value:
         """`d.count` steps from `first` on, unrolled."""
-        b, step = self.b, min(d.unroll, d.count)
-        whole = d.count // step * step
-        if whole > step:
+        b, step = self.b, d.unroll
+        if isinstance(d.count, int):
+            step = min(step, d.count)
+        whole = d.count if d.even else b.mul(b.div(d.count, step), step)
+        if whole == step:
+            acc = self.unrolled(at, first, step, acc)
+        else:
             with b.loop(0, whole, step, [acc]) as loop:
                 loop.yielded = (self.unrolled(at, b.add(first, loop.iv), step, loop.carried[0]),)
             acc = loop.results[0]
-        elif whole:
-            acc = self.unrolled(at, first, step, acc)
-        for k in range(whole, d.count):
-            acc = self.product(at, b.add(first, whole), k - whole, acc)
+        return self.singly(d, at, first, whole, acc)
+
+    def singly(self, d: Depth, at: list[Index], first: Index, done: Index, acc: Value) -> Value:
+        """The steps behind the first `done` ones."""
+        b = self.b
+        if isinstance(d.count, int) and isinstance(done, int):
+            for k in range(done, d.count):
+                acc = self.product(at, b.add(first, done), k - done, acc)
+        elif not d.even:
+            with b.loop(done, d.count, 1, [acc]) as loop:
+                loop.yielded = (self.product(at, b.add(first, loop.iv), 0, loop.carried[0]),)
+            acc = loop.results[0]
         return acc
 
     def unrolled(self, at: list[Index], first: Index, step: int, acc: Value) -> Value:
@@ -115,13 +129,18 @@ def _is_float(v: Value) -> bool:
     return isinstance(v.type, VectorType) and v.type.dtype.is_float
 
 
+def _most(d: Depth) -> int:
+    return d.count if isinstance(d.count, int) else d.most
+
+
 def _part(d: Depth, longest: int) -> int:
     """How many steps of a long sum are taken at a time: all parts equal, where that is possible with not much shorter
     ones."""
-    least = -(-d.count // longest)
-    even = (p for p in range(least, 2 * least) if d.count % (p * d.unroll) == 0)
+    count = _most(d)
+    least = -(-count // longest)
+    even = (p for p in range(least, 2 * least) if count % (p * d.unroll) == 0)
     found = next(even, None)
-    return d.count // found if found else -(-d.count // (least * d.unroll)) * d.unroll
+    return count // found if found else -(-count // (least * d.unroll)) * d.unroll
 
 
 def accumulate_dynamic(

@@ -147,20 +147,20 @@ class _Winograd:
             )  # fmt: skip
 
     def filter(
-        self, w: Value, channel: Index, column: Index, width: int, put: Callable[[int, int, Value], None]
+        self, w: Value, channel: Index, column: Index, width: int, put: Callable[[int, Index, Value], None]
     ) -> None:
         """The filters of a channel and `width` columns transformed: `put(point, first of them, vector)`."""
         b, taps = self.b, self.columns.r
         panel, offset = b.div(column, PANEL), b.rem(column, PANEL)
-        for part in range(0, width, self.lanes):
-            at = b.add(offset, part)
+        with b.loop(0, width, self.lanes) as part:
+            at = b.add(offset, part.iv)
             filters = [
                 [b.read(w, [panel, channel, i * taps + j, at], (self.lanes,), (3,)) for j in range(taps)]
                 for i in range(self.rows.r)
             ]
             made = self.combiner.both_sides(self.rows.weights, filters, self.columns.weights)
             for p, value in enumerate(x for row in made for x in row):
-                put(p, part, value)
+                put(p, part.iv, value)
 
 
 def _ragged(size: object, step: int) -> bool:

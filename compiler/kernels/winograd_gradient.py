@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ...runtime.spec import DType
-from ..cost.tiles import UNROLL, split_columns, split_rows
+from ..cost.tiles import even_rows, split_columns, steps_at_once
 from ..cost.winograd import Matrix, transform
 from ..cost.winograd_gradient import longest_sum
 from ..ir.core import Value
@@ -44,7 +44,7 @@ class Gradient:
 
     def __init__(self, kernel: Kernel, target: Target) -> None:
         self.b = KernelBuilder(kernel)
-        self.lanes = target.lanes
+        self.target, self.lanes = target, target.lanes
         p: dict[str, Any] = kernel.params
         self.steps: tuple[int, int] = p["m"]
         taps: tuple[int, int] = p["r"]
@@ -66,7 +66,7 @@ class Gradient:
 
     # transforms
 
-    def transformed(self, x: Value, dy: Value, tile: Index, line: int | None, put: tuple[Put, Put]) -> None:
+    def transformed(self, x: Value, dy: Value, tile: Index, line: Index | None, put: tuple[Put, Put]) -> None:
         """The window of x and the tile of dy, all channels; of the points a `line`, or all."""
         b = self.b
         image, row, column = b.unravel(tile, self.grid)
@@ -74,7 +74,7 @@ class Gradient:
         for source, side, to in zip((x, dy), self.sides, put, strict=True):
             self._side(source, side, at, line, to)
 
-    def _side(self, source: Value, side: Side, at: list[Index], line: int | None, put: Put) -> None:
+    def _side(self, source: Value, side: Side, at: list[Index], line: Index | None, put: Put) -> None:
         """The pixels of `source` from `at` on; those outside of it are 0."""
         b = self.b
         have = [int(d) for d in mem.memref(source).shape[1:]]  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ class Gradient:
         self,
         pixel: Callable[[int, int], Value],
         side: Side,
-        line: int | None,
+        line: Index | None,
         put: Callable[[int, Value], None],
     ) -> None:
         rows, columns = (range(n) for n in side.size)
@@ -132,11 +132,23 @@ class Gradient:
             xs = [[pixel(i, j) for j in columns] for i in rows]
             made = [v for row in self.combiner.both_sides(side.left, xs, side.right) for v in row]
         else:
-            factors = [(i, f) for i, f in enumerate(side.left[line]) if f]
-            sums = [self.combiner.sum([(f, pixel(i, j)) for i, f in factors]) for j in columns]
-            made = self.combiner.apply(side.right, [v for v in sums if v is not None])
+            made = self.combiner.apply(side.right, self._line(pixel, side, line, 0))
         for p, value in enumerate(made):
             put(p, value)
+
+    def _line(self, pixel: Callable[[int, int], Value], side: Side, line: Index, first: int) -> list[Value]:
+        """Columns of pixels combined to a line of points, one from `first` on."""
+        b = self.b
+
+        def combined() -> list[Value]:
+            factors = [(i, f) for i, f in enumerate(side.left[first]) if f]
+            sums = (self.combiner.sum([(f, pixel(i, j)) for i, f in factors]) for j in range(side.size[1]))
+            return [v for v in sums if v is not None]
+
+        if first + 1 == len(side.left):
+            return combined()
+        here = b.compare("eq", line, first)
+        return list(b.choose(here, combined, lambda: self._line(pixel, side, line, first + 1)))
 
     def taps_of(
         self, read: Callable[[int], Value], y: Value, channel: Index, column: Index, count: int, inside: bool
@@ -177,14 +189,16 @@ class Gradient:
         """Σ v[lead…, k, rows] ⊗ u[own…, k, columns] over `depth` tiles: `put(first of the rows, height, sums)` for
         tiles of `rows`, the first and their number."""
         b = self.b
-        cut = split_rows(rows[1], self.high)
+        vectors = width // self.lanes
+        cut = even_rows(self.target, rows[1], self.high, vectors)
+        at_once = steps_at_once(depth, cut.rows * vectors)
 
         def tile(row: Index, height: int) -> None:
             at = b.add(rows[0], row)
             acc = accumulate(
                 b,
                 b.splat(zero_row(b, width, self.dtype), (height, width)),
-                [Depth(depth, UNROLL)],
+                [Depth(depth, at_once)],
                 lambda k: b.read(v, [*lead, k[0], at], (height,), (len(lead) + 1,)),
                 lambda k: b.read(u, [*own, k[0], 0], (width,), (len(own) + 1,)),
                 longest=longest_sum(self.tiles),

@@ -79,24 +79,16 @@ class _Blocks(Gradient):
         start = b.mul(block, self.block)
         count = b.min(self.block, b.sub(self.tiles, start))
 
-        def run(line: int | None) -> None:
-            with b.loop(0, count) as row:
+        with b.loop(0, count) as row:
 
-                def window(p: int, c: Index, value: Value) -> None:
-                    self._write(self.v, p, row.iv, (0, c), value)
+            def window(p: int, c: Index, value: Value) -> None:
+                self._write(self.v, p, row.iv, (0, c), value)
 
-                def given(p: int, c: Index, value: Value) -> None:
-                    self._write(self.u, p, row.iv, self.in_parts(c, self.cut.width), value)
+            def given(p: int, c: Index, value: Value) -> None:
+                self._write(self.u, p, row.iv, self.in_parts(c, self.cut.width), value)
 
-                self.transformed(self.x, self.dy, b.add(start, row.iv), line, (window, given))
-
-        if self.by_lines:
-            others, *blocks = b.switch(line, range(1, self.size[0]))
-            for i, here in enumerate((others, *blocks)):
-                with b.filling(here):
-                    run(i)
-        else:
-            run(None)
+            tile = b.add(start, row.iv)
+            self.transformed(self.x, self.dy, tile, line if self.by_lines else None, (window, given))
         if self.tiles % self.block:
             self._zeros(count)
 

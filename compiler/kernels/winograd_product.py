@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ...runtime.spec import DType
-from ..cost.tiles import PANEL, UNROLL, split_columns, split_rows
+from ..cost.tiles import PANEL, UNROLL, even_rows, split_columns, steps_at_once
 from ..ir.core import Value
 from ..target import Target
 from . import dialect_arith as arith
@@ -65,7 +65,9 @@ class Products:
         p: dict[str, Any] = stage.kernel.params
         tile_rows, vectors = p["tile"]
         self.depth, self.total = int(p["channels"]), int(p["columns"])
-        self.rows, self.points, self.cut = rows, points, split_rows(rows, tile_rows)
+        self.rows, self.points = rows, points
+        self.cut = even_rows(stage.target, rows, tile_rows, vectors)
+        self.lanes = stage.target.lanes
         self.width = vectors * stage.target.lanes
         self.columns = split_columns(self.total, self.width, stage.target.lanes)
         self.groups = self.columns.full + (1 if self.columns.tail else 0)
@@ -142,17 +144,19 @@ class Products:
         following = b.mul(b.add(b.add(b.mul(p, self.groups), group), 1), panel)
         source = flat(b, stored)
 
+        at_once = steps_at_once(self.depth, self.cut.rows * width // self.lanes)
+
         def ahead(_: Index, row: Index, height: int) -> Ahead:
-            return fetch_next(b, source, following, row, height, self.rows, panel, [self.depth])
+            return fetch_next(b, source, following, row, height, self.rows, panel, [self.depth], at_once)
 
         def right(p: Index, k: Sequence[Index]) -> Value:
             return b.read(stored, [p, group, b.add(k[0], k[1]), 0], (width,), (3,))
 
-        self._point(part, p, 0, self.depth, right, column, width, False, ahead)
+        self._point(part, p, 0, self.depth, right, column, width, False, ahead, at_once)
 
     def _point(
         self, part: Part, p: Index, first: Index, count: int, right: Weights, column: Index, width: int, more: bool,
-        ahead: Callable[[Index, Index, int], Ahead],
+        ahead: Callable[[Index, Index, int], Ahead], at_once: int = UNROLL,
     ) -> None:  # fmt: skip
         b, cut = self.b, self.cut
         v, lead, m, own = part
@@ -164,7 +168,7 @@ class Products:
             acc = accumulate(
                 b,
                 b.splat(start, (height, width)),
-                [Depth(short, UNROLL)],
+                [Depth(short, at_once)],
                 lambda k: b.read(
                     v, [*lead, row, p, b.add(b.add(first, begin), b.add(k[0], k[1]))], (height,), (at,)
                 ),

@@ -99,7 +99,7 @@ class Factorizer:
 
     def settle(self, rank: int) -> None:
         """Only this rank is asked for from now on: all else, which is much, is forgotten."""
-        self.weight_error(rank), self.output_error(rank)
+        _ = self.weight_error(rank), self.output_error(rank)
         self._known = {rank: self.factors(rank)}
         self._leading = None
         for name in ("spectrum", "_seen", "_principal"):
