@@ -30,8 +30,8 @@ def flat(b: LoopBuilder, weights: Value) -> Value:
 
 
 def fetch_next(
-    b: LoopBuilder, weights: Value, first: Index, row: Index, rows: int, total: int, panel: int, counts: Sequence[Index],
-    at_once: int = UNROLL,
+    b: LoopBuilder, weights: Value, first: Index, row: Index, rows: int, total: int, panel: int,
+    counts: Sequence[Index], at_once: int = UNROLL,
 ) -> Ahead:  # fmt: skip
     """What a tile does for each `at_once` steps of its sums over `counts`, the innermost last: it asks for its share
     of the `panel` elements of the flat `weights` from `first` on. The tile has `rows` of `total` rows, from `row`
