@@ -22,7 +22,7 @@ def recurrent_tile(target: Target, batch: Dim, columns: int, size: int = 4) -> t
             vectors *= 2
         return 1, max(1, vectors // share)
     if isinstance(batch, int):
-        most = max(LEAST_ROWS, -(-batch // LEAST_TILES))
+        most = min(max(LEAST_ROWS, -(-batch // LEAST_TILES)), (target.registers - 1) // share - 1)
         tiles = [(h, recurrent_vectors(target, h, columns, size)) for h in range(1, min(batch, most) + 1)]
         return min(tiles, key=lambda t: -(-batch // t[0]) * _cycles(target, t, columns, size))
     tall, vectors = target.short_tile(columns)

@@ -26,6 +26,7 @@ from ..ir.types import MemRefType, TensorType
 from ..ops.base import tensor
 from ..ops.constant import Constant
 from ..ops.control import Yield
+from ..ops.norm import BatchNorm
 from ..ops.pool import MaxPool2D
 from ..ops.reduce import Reduce
 from ..target import Target
@@ -280,7 +281,10 @@ class Former:
         buffers = [*inputs, *(shown(v) if shown else v for v in given)]
         names = _symbols(buffers + list(outputs), params or {}, group)
         env: dict[str, Dim] = {s: Sym.symbol(f"s{i}") for i, s in enumerate(names)}
-        count = alike([memref(v) for v in (*buffers, *outputs)]) if family == "pointwise" else 0
+        plain = family == "pointwise" and not any(
+            isinstance(o, BatchNorm) for o in (group.ops if group else ())
+        )
+        count = alike([memref(v) for v in (*buffers, *outputs)]) if plain else 0
         dims: tuple[Dim, ...] = (count,) if count else tuple(map(Sym.symbol, names))
         as_type = counted_type if count else partial(renamed_type, env=env)
         kernel = Kernel(

@@ -23,7 +23,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     (
         "decompose",
         ".cmd_decompose",
-        "show what a low-rank approximation would give, for one budget or several",
+        "show what low-rank approximations of it give",
     ),
     ("train", ".cmd_train", "train a library that was compiled with --train"),
 )
