@@ -198,6 +198,12 @@ def keyed(layers: Iterable[Layer]) -> Iterator[tuple[str, Layer]]:
         yield (f"{layer.name}#{count}" if count else layer.name), layer
 
 
+def layers_of(module: Op, target: Target, precise: bool) -> list[Layer]:
+    """The layers of a module that can be decomposed, in its order."""
+    found = (layer_of(op, target, precise) for op in module.walk())
+    return [layer for layer in found if isinstance(layer, Layer)]
+
+
 def layer_of(op: Op, target: Target, precise: bool) -> Layer | str | None:
     """The layer that an op is, the reason why it is left alone, or None for other ops."""
     if type(op) in (Conv3D, ConvTranspose):

@@ -8,8 +8,7 @@ import json
 from ...compiler.driver import check_module, run_passes
 from ...compiler.target import resolve_target
 from ...runtime.errors import UnsupportedError
-from ..load import load_model
-from .options import add_option_arguments, options_from
+from .options import add_option_arguments, model_from, options_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,14 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     options = options_from(args)
     try:
-        module = load_model(
-            args.model,
-            inputs=options.inputs,
-            outputs=options.outputs,
-            signature=options.signature,
-            batch=options.batch,
-            resources=args.resources,
-        )
+        module = model_from(args, options)
         check_module(module)
         # what a kernel refuses shows when kernels are formed, which is quick
         kernels = options.replace(stop_after="form-kernels", verify_ir=False)

@@ -14,7 +14,7 @@ from ...compiler.options import CompileOptions
 from ...runtime.errors import OptionError
 from ..build import build, check_calibration
 from .decomposition_table import decomposition_lines
-from .options import add_option_arguments, options_from
+from .options import add_option_arguments, model_from, options_from
 from .terminal import Progress
 
 if TYPE_CHECKING:
@@ -126,19 +126,11 @@ def _print_ir(args: argparse.Namespace, options: CompileOptions, progress: Progr
     """The module after `--stop-after`."""
     from ...compiler.driver import observers_for, resolve_target, run_passes
     from ...compiler.ir.printer import print_op
-    from ..load import load_model
     from ..lowrank.compiling import given_for
 
     check_calibration(options)
     progress.tell(f"reading {args.model}")
-    module = load_model(
-        args.model,
-        inputs=options.inputs,
-        outputs=options.outputs,
-        signature=options.signature,
-        batch=options.batch,
-        resources=args.resources,
-    )
+    module = model_from(args, options)
     observers = [progress, *observers_for(options)[0]]
     given = given_for(module, options, progress.tell)
     context = run_passes(module, options, resolve_target(options.target), observers, given)

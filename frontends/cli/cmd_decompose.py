@@ -19,7 +19,6 @@ from ...compiler.passes.rank_choice import Choice, Wish
 from ...runtime import Model, load
 from ...runtime.errors import ExecutionError, InputError, OptionError
 from ..build import model_name
-from ..load import load_model
 from ..lowrank.calibration import Calibration, random_calibration, read_calibration
 from ..lowrank.calibration import moments as moments_of
 from ..lowrank.pictures import check_picture, draw_curve, draw_ranks
@@ -31,7 +30,7 @@ from .bench_measure import pinned
 from .cmd_bench import seconds
 from .decompose_measure import Times, compare, layer_lines, layer_times, one_call, whole_line
 from .decomposition_table import decomposition_lines
-from .options import add_option_arguments, options_from, positive
+from .options import add_option_arguments, model_from, options_from, positive
 from .sweep import USUAL, SweepRow, csv_text, curve, parse_budgets, sweep_lines, sweep_row
 from .terminal import Progress
 
@@ -94,14 +93,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _run(args: argparse.Namespace, options: CompileOptions, progress: Progress) -> list[str]:
     progress.tell(f"reading {args.model}")
-    module = load_model(
-        args.model,
-        inputs=options.inputs,
-        outputs=options.outputs,
-        signature=options.signature,
-        batch=options.batch,
-        resources=args.resources,
-    )
+    module = model_from(args, options)
     if options.calibrate is not None:
         calibration = read_calibration(options.calibrate, module)
         text = f"{calibration.samples} samples of {options.calibrate}"

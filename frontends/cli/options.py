@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...compiler.options import CompileOptions, option_fields
+
+if TYPE_CHECKING:
+    from ...compiler.ir.core import Op
 
 
 def flag_of(name: str, metadata: Any) -> str:
@@ -50,3 +53,17 @@ def options_from(args: argparse.Namespace) -> CompileOptions:
             v = getattr(args, f.name)
             values[f.name] = tuple(v) if isinstance(v, list) else v
     return CompileOptions(**values)
+
+
+def model_from(args: argparse.Namespace, options: CompileOptions) -> Op:
+    """The model that a command names, as the options say that it is read."""
+    from ..load import load_model  # not every way through a command reads one
+
+    return load_model(
+        args.model,
+        inputs=options.inputs,
+        outputs=options.outputs,
+        signature=options.signature,
+        batch=options.batch,
+        resources=args.resources,
+    )

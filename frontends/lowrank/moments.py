@@ -23,7 +23,7 @@ from ...compiler.ops.builtin import FuncOp, finish_function, functions
 from ...compiler.ops.conv import Conv2D
 from ...compiler.ops.windows import concrete_pads, patches
 from ...compiler.options import CompileOptions
-from ...compiler.passes.decomposable import STEP, Layer, keyed, layer_of
+from ...compiler.passes.decomposable import STEP, Layer, keyed, layers_of
 from ...compiler.passes.decompose_conv import DecomposeConv, parse_decomposition
 from ...compiler.passes.rank_choice import FEW
 from ...compiler.passes.seen import Moments, shrinkage
@@ -51,15 +51,12 @@ def moments(
     probed = module.clone({})
     target = resolve_target(options.target)
     if not imported:
-        _prepare(probed, options)
-    every = [
-        found for op in probed.walk() if isinstance(found := layer_of(op, target, options.precise), Layer)
-    ]
+        prepare(probed, options)
     force = options.decompose_conv is not None and parse_decomposition(options.decompose_conv).force
     func = functions(probed)[0]
     layers = {
         key: layer
-        for key, layer in keyed(every)
+        for key, layer in keyed(layers_of(probed, target, options.precise))
         if layer.op.block is func.body and (force or _may_pay(layer))
     }
     if not layers:
@@ -73,8 +70,8 @@ def moments(
         return _gathered(load(path), calibration, wanted, places)
 
 
-def _prepare(module: Op, options: CompileOptions) -> None:
-    """The passes in front of decompose-conv."""
+def prepare(module: Op, options: CompileOptions) -> None:
+    """Runs the passes in front of decompose-conv on a module, in place."""
     plan = pass_manager(options.replace(stop_after=None)).plan()
     context = PassContext(target=resolve_target(options.target), options=options)
     names = [p.name for p in plan]

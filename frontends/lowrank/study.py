@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from ...compiler.ir.attributes import Array
 from ...compiler.ir.core import Op, Value
-from ...compiler.ir.passes import PassContext
 from ...compiler.options import CompileOptions
-from ...compiler.passes.decomposable import Layer, keyed, layer_of
-from ...compiler.passes.decompose_conv import DECOMPOSITIONS, DecomposeConv, replace, row_of
-from ...compiler.passes.pipelines import GRAPH_PASSES, with_decomposition
+from ...compiler.passes.decomposable import keyed, layers_of
+from ...compiler.passes.decompose_conv import DECOMPOSITIONS, replace, row_of
 from ...compiler.passes.rank_choice import Choice, Wish, choose
 from ...compiler.passes.seen import Moments
 from ...compiler.target import resolve_target
+from .moments import prepare
 
 
 class Study:
@@ -27,18 +26,9 @@ class Study:
     def __init__(
         self, module: Op, options: CompileOptions, moments: Mapping[str, Array | Moments] | None = None
     ) -> None:
-        target = resolve_target(options.target)
-        context = PassContext(target=target, options=options)
         self._module = module.clone({})
-        for p in with_decomposition(GRAPH_PASSES, DecomposeConv()):
-            if isinstance(p, DecomposeConv):
-                break
-            p.run(self._module, context)
-        self.layers: list[Layer] = []
-        for op in self._module.walk():
-            found = layer_of(op, target, options.precise)
-            if isinstance(found, Layer):
-                self.layers.append(found)
+        prepare(self._module, options)
+        self.layers = layers_of(self._module, resolve_target(options.target), options.precise)
         for key, layer in keyed(self.layers):
             layer.moments = (moments or {}).get(key)
 

@@ -48,8 +48,19 @@ def test_statistics_of_one_channel(tmp_path: Path) -> None:
         lambda b, x, *s: b(BatchNorm, x, *s, epsilon=0.5),
         [tensor(268, 1, 1, 1), *(tensor(1) for _ in range(4))],
     )
-    module = module.clone({})
     check(module, tmp_path, [{}])
+
+
+def check_products(folder: Path, target: str, transposed: bool, m: int, k: int, n: int) -> None:
+    """relu(x·w + bias) with x as it is and transposed."""
+    for left in (False, True):
+        module = graph(
+            lambda b, x, w, bias, left=left: b(
+                Relu, b(Add, b(MatMul, x, w, transpose_x=left, transpose_y=transposed), bias)
+            ),
+            [tensor(k, m) if left else tensor(m, k), tensor(n, k) if transposed else tensor(k, n), tensor(n)],
+        )
+        check(module, folder, [{}], target=target)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -60,14 +71,7 @@ def test_statistics_of_one_channel(tmp_path: Path) -> None:
 def test_rests_of_rows_columns_and_steps(
     tmp_path: Path, target: str, transposed: bool, m: int, k: int, n: int
 ) -> None:
-    for left in (False, True):
-        module = graph(
-            lambda b, x, w, bias, left=left: b(
-                Relu, b(Add, b(MatMul, x, w, transpose_x=left, transpose_y=transposed), bias)
-            ),
-            [tensor(k, m) if left else tensor(m, k), tensor(n, k) if transposed else tensor(k, n), tensor(n)],
-        )
-        check(module, tmp_path, [{}], target=target)
+    check_products(tmp_path, target, transposed, m, k, n)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -76,11 +80,4 @@ def test_rests_of_rows_columns_and_steps(
 def test_rests_of_large_products(
     tmp_path: Path, target: str, transposed: bool, m: int, k: int, n: int
 ) -> None:
-    for left in (False, True):
-        module = graph(
-            lambda b, x, w, bias, left=left: b(
-                Relu, b(Add, b(MatMul, x, w, transpose_x=left, transpose_y=transposed), bias)
-            ),
-            [tensor(k, m) if left else tensor(m, k), tensor(n, k) if transposed else tensor(k, n), tensor(n)],
-        )
-        check(module, tmp_path, [{}], target=target)
+    check_products(tmp_path, target, transposed, m, k, n)
