@@ -15,6 +15,7 @@ from .emit_control import ControlEmitter
 from .emit_core import Affine, Mem
 from .emit_session import SessionEmitter
 from .emit_shuffle import vector_shuffle
+from .native import COLD
 
 Handler = Callable[[ControlEmitter, Op], None]
 
@@ -79,7 +80,8 @@ class FunctionEmitter(SessionEmitter):
         denormals = '"denormal-fp-math"="preserve-sign,preserve-sign"'
         #: whether each call ends a basic block; the lines at which the next ones begin
         self.stepwise, self.parts = False, list[int]()
-        self.attributes = f'"target-cpu"="{target.cpu}" {denormals} nounwind'
+        self.target_attributes = f'"target-cpu"="{target.cpu}" {denormals}'
+        self.attributes = f"{self.target_attributes} nounwind"
 
     def op(self, op: Op) -> None:
         handler = HANDLERS.get(op.name)
@@ -102,6 +104,7 @@ class FunctionEmitter(SessionEmitter):
     def entry_function(self, func: Op) -> str:
         """An entry function also gets the team of threads that works for the call, and the session's tables."""
         self.stepwise = True
+        self.attributes = f"{self.target_attributes} {COLD}"
         return self.function(func, prefix="fn.", more=["ptr %team", "ptr %own"])
 
     def function(
@@ -149,7 +152,7 @@ class FunctionEmitter(SessionEmitter):
                 body[-1] = "  ret void"  # instead of the branch to the next part
             calls.append(f"  call void @{self.name}.step{k}({arguments})")
             text = self.function_lines(body)
-            steps.append(f"define internal void @{self.name}.step{k}{head} noinline {{\n{text}\n}}\n")
+            steps.append(f"define internal void @{self.name}.step{k}{head} {{\n{text}\n}}\n")
         self.extra += steps
         self.frame_bytes = 0
         return [*calls, "  ret void"]

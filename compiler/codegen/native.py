@@ -87,6 +87,9 @@ class NativeModule:
         return "\n".join([*self.declared.values(), *self.lines]) + "\n"
 
 
+#: attributes of code that is not hot: LLVM translates it line by line, in a third of the time
+COLD = "nounwind noinline optnone"
+
 #: functions of the C library that the code calls
 LIBC = {
     "snprintf": ("i32", "ptr, i64, ptr, ..."),
@@ -342,7 +345,7 @@ class Function:
         linkage = "" if self.exported else "internal "
         lines = ["entry:", *self.head, "  br label %start", "start:", *_without_dead(self.body)]
         self.module.lines.append(
-            f'define {linkage}{self.ret_type} @{self.name}({params}) "target-cpu"="x86-64" nounwind {{\n'
+            f'define {linkage}{self.ret_type} @{self.name}({params}) "target-cpu"="x86-64" {COLD} {{\n'
             + "\n".join(lines)
             + "\n}"
         )

@@ -20,6 +20,7 @@ from ..ir.types import MemRefType
 from ..ops.builtin import FuncOp
 from .dialect_kern import Alloc, BandView, KernCall, KernConstant, Kernel, KernVariable, KernView
 from .dialect_memory import MemLoad, memref
+from .pool_gradient import is_disjoint
 
 #: a variable's name, or the value that is a buffer
 Root = str | Value
@@ -29,6 +30,14 @@ PLACES = (Alloc, KernConstant, KernVariable, KernView, BandView)
 #: families that read inputs, from this one on, only where they are about to write, if the inputs are of the result's
 #: shape
 ALIGNED = {"pointwise": 0, "matmul": 2, "gemm": 2}
+
+
+def reads_where_it_writes(kernel: Kernel, operand: int) -> bool:
+    """Whether a kernel reads each element of an input of its result's shape just before it writes that element."""
+    if kernel.family == "max_pool_gradient":
+        return operand == 0 and is_disjoint(*(kernel.params[k] for k in ("kernel", "strides", "pads")))
+    # sums of blocks would wait where the old value is still wanted
+    return ALIGNED.get(kernel.family, operand + 1) <= operand and "depth_block" not in kernel.params
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class _Plan:
             first_output = 0
         for i, v in enumerate(op.operands):
             if isinstance(v.type, MemRefType):
-                self.uses.setdefault(_root(v), []).append(Use(at, op, i, i >= first_output))
+                self.uses.setdefault(root_of(v), []).append(Use(at, op, i, i >= first_output))
 
     # copies
 
@@ -97,7 +106,7 @@ class _Plan:
         if not self._is_copy(op) or not isinstance(op.operands[1].definer, KernVariable):
             return
         source, variable = op.operands
-        made = _whole(source)
+        made = whole_of(source)
         if not isinstance(made.definer, Alloc):
             return
         copied = self.order[op]
@@ -106,7 +115,7 @@ class _Plan:
         if not writers or any(self.order[u.at] >= copied for u in writers):
             return
         begin = min(self.order[u.at] for u in uses)
-        others = [u for u in self.uses[_root(variable)] if begin <= self.order[u.at] < copied]
+        others = [u for u in self.uses[root_of(variable)] if begin <= self.order[u.at] < copied]
         if any(not self._is_aligned(u, writers) for u in others):
             return
         if self._is_written(variable, copied + 1, self._last(uses, op)):
@@ -132,7 +141,7 @@ class _Plan:
 
     def _is_written(self, variable: Value, begin: int, end: int) -> bool:
         """Whether anything writes to the variable in these places of the function, both included."""
-        uses = self.uses[_root(variable)]
+        uses = self.uses[root_of(variable)]
         return any(u.writes and begin <= self.order[u.at] <= end for u in uses)
 
     def _is_aligned(self, use: Use, writers: list[Use]) -> bool:
@@ -140,9 +149,8 @@ class _Plan:
         if use.writes or len(writers) != 1 or not isinstance(use.op, KernCall):
             return False
         made, kernel = writers[0], self.kernels[use.op.kernel.name]
-        first = ALIGNED.get(kernel.family, len(kernel.reads))
-        if use.op is not made.op or use.operand < first or "depth_block" in kernel.params:
-            return False  # sums of blocks would wait where the old value is still wanted
+        if use.op is not made.op or not reads_where_it_writes(kernel, use.operand):
+            return False
         return isinstance(use.value.definer, KernVariable) and memref(use.value) == memref(made.value)
 
     def _merge(self, op: Op, buffer: Value, variable: Value) -> None:
@@ -159,7 +167,7 @@ class _Plan:
             view = KernView(variable, shape=t.shape, strides=t.element_strides, location=op.location)
             stand_in = self.func.body.insert(view, home.next).result
         moved = [u for u in self.uses.pop(buffer) if u.op is not op]
-        name = _root(variable)
+        name = root_of(variable)
         self.uses[name] = [u for u in self.uses[name] if u.op is not op] + moved
         alloc = buffer.definer
         buffer.replace_with(stand_in)
@@ -168,13 +176,13 @@ class _Plan:
             alloc.erase()
 
 
-def _root(v: Value) -> Root:
+def root_of(v: Value) -> Root:
     while isinstance(v.definer, (KernView, BandView)):
         v = v.definer.operands[0]
     return v.definer.variable.name if isinstance(v.definer, KernVariable) else v
 
 
-def _whole(v: Value) -> Value:
+def whole_of(v: Value) -> Value:
     """The buffer of which `v` is all, under the same or another shape; else `v`."""
     while isinstance(v.definer, KernView):
         source = v.definer.source

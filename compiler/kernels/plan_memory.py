@@ -21,6 +21,7 @@ from ..ops.variable import Variable
 from .dialect_kern import THREADS, Alloc, DefineSymbol, KernCall, KernConstant, KernView, Reserve, bytes_of
 from .dialect_memory import memref
 from .in_place import assign_in_place
+from .over_inputs import compute_over_inputs, uses_of
 
 ALIGN = 64
 
@@ -43,7 +44,7 @@ class Buffer:
 
 @dataclass(frozen=True)
 class PlanMemory(Pass):
-    """Gives every buffer its offset; variables are read and computed in place where that is safe."""
+    """Gives every buffer its offset; variables and results are computed in place where that is safe."""
 
     name = "plan-memory"
     level = "kern"
@@ -51,6 +52,7 @@ class PlanMemory(Pass):
     def run(self, module: Op, context: PassContext) -> None:
         for func in functions(module):
             assign_in_place(module, func)
+            compute_over_inputs(module, func)
         place_constants(module)
         for func in functions(module):
             func.attributes["kern.arena"] = place_buffers(func)
@@ -172,19 +174,10 @@ def _lives(func: FuncOp) -> list[Buffer]:
     out: list[Buffer] = []
     for op in func.walk():
         if isinstance(op, Alloc):
-            uses = _uses(op.result)
+            uses = uses_of(op.result)
             last = max((_end_in(op, user, position, ends) for user in uses), default=position[op])
             units, factor = _factor(bytes_of(memref(op.result)))
             out.append(Buffer(op, position[op], last, units, factor))
-    return out
-
-
-def _uses(v: Value) -> list[Op]:
-    out: list[Op] = []
-    for user in v.users:
-        out.append(user)
-        if isinstance(user, KernView):
-            out += _uses(user.result)
     return out
 
 

@@ -1,5 +1,5 @@
 """Exact identities, applied until nothing changes. The identities themselves stand in the files
-`arithmetic_identities`, `movement_identities` and `control_identities`."""
+`arithmetic_identities`, `movement_identities`, `control_identities` and `gradient_identities`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from ...runtime.errors import PassError
 from ..ir.core import Op, Value
 from ..ir.passes import Pass, PassContext
 from ..ir.rewrite import is_dead
-from . import arithmetic_identities, control_identities, movement_identities
+from . import arithmetic_identities, control_identities, gradient_identities, movement_identities
 from .identities import IDENTITIES, Identity, Site
 
-__all__ = ["Canonicalize", "arithmetic_identities", "control_identities", "movement_identities"]
+__all__ = [
+    "Canonicalize", "arithmetic_identities", "control_identities", "gradient_identities", "movement_identities",
+]  # fmt: skip
 
 #: more rewrites by one identity than this many per op of the module mean that it never ends
 CAP = 20
