@@ -20,7 +20,8 @@ from . import kernels, ops, passes  # noqa: F401 - importing registers ops and p
 from .cache import Cache
 from .cache_key import library_key, module_digest
 from .codegen.link import link
-from .codegen.module import emit_assembly, emit_module, emit_object
+from .codegen.module import emit_module
+from .codegen.objects import Objects, emit_assembly
 from .codegen.payload import Payload
 from .explain.dump import DumpObserver, save_ir
 from .explain.observers import VerifyObserver, print_ir_after
@@ -237,15 +238,17 @@ def compile_module(
         manifest["decompositions"] = [{"output_error": None, **row} for row in rows]
     if measure is not None:
         manifest.update(_measured(module, target, manifest, step, measure))
-    with step("emit"), fewer_collections():
-        emitted = emit_module(module, target, manifest)
+    objects = Objects(target)
+    with objects:
+        with step("emit"), fewer_collections():
+            emitted = emit_module(module, target, manifest, objects.add)
+        with step("llvm"):
+            code = objects.finish()
     if dump is not None:
         dump.add_text("llvm.ll", emitted.text)
         dump.add_text("assembly.s", emit_assembly(emitted.text, target))
     if options.header is not None:
         write_header(options.header, manifest)
-    with step("llvm"):
-        code = emit_object(emitted.text, target)
     path = os.fspath(output)
     keep = partial(cache.store, key) if cache is not None and key is not None else None
     with step("link"):
@@ -266,8 +269,9 @@ def _measured(
 
         def trial() -> str:
             path = os.path.join(folder, "trial.so")
-            code = emit_object(emit_module(module, target, dict(manifest)).text, target)
-            link(code, path, soname="trial.so", payload=payload(module))
+            with Objects(target) as objects:
+                emit_module(module, target, dict(manifest), objects.add)
+                link(objects.finish(), path, soname="trial.so", payload=payload(module))
             return path
 
         return measure(manifest, trial)

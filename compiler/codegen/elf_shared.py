@@ -1,6 +1,6 @@
-"""Links one relocatable object and a payload of weights into a shared library, with no linker installed.
+"""Links relocatable objects and a payload of weights into a shared library, with no linker installed.
 
-The object is what a compiler emits for position-independent code; elf_relocate tells how symbols are bound,
+The objects are what a compiler emits for position-independent code; elf_relocate tells how symbols are bound,
 elf_image how the file is laid out. The bytes depend on the arguments alone.
 """
 
@@ -25,6 +25,7 @@ from .elf_image import (
     segments,
     weights_section,
 )
+from .elf_merge import merge_objects
 from .elf_object import SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, ObjectFile, Symbol
 from .elf_relocate import STUB_SIZE, apply, is_exported, plan_relocations
 from .elf_tables import (
@@ -52,7 +53,7 @@ _DF_BIND_NOW, _DF_1_NOW = 8, 1
 
 
 def link_shared(
-    obj: bytes,
+    objects: bytes | Sequence[bytes],
     output: str | os.PathLike[str],
     *,
     soname: str,
@@ -60,13 +61,14 @@ def link_shared(
     needed: Sequence[str] = ("libc.so.6",),
     finished: Callable[[str], None] | None = None,
 ) -> None:
-    """Write the shared library `output` from a relocatable object and its read-only payload.
+    """Write the shared library `output` from a relocatable object, or several, and their read-only payload.
 
     `needed` are the libraries that undefined symbols may come from. The payload is streamed; the file
     appears whole or, on an error, not at all; `finished` sees it just before.
     """
     check_names(soname, *needed)
-    library = _Library(elf.parse_object(obj), soname, payload, needed)
+    parsed = [elf.parse_object(o) for o in ([objects] if isinstance(objects, bytes) else objects)]
+    library = _Library(merge_objects(parsed), soname, payload, needed)
     head = library.build()
     with replacing(output, finished) as path, create(path) as file:
         file.write(head)

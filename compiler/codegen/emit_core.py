@@ -9,31 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...runtime.errors import UnsupportedError
-from ...runtime.spec import DType
+from ...runtime.spec import DTYPES, DType
 from ..ir.core import Op, Value
 from ..ir.dims import Dim, Sym
 from ..ir.types import IndexType, MemRefType, ScalarType, Type, VectorType
 from ..target import Target
 
-#: 16-bit floats are storage: registers hold their bits
-_SCALARS = {"f32": "float", "f64": "double", "f16": "i16", "bf16": "i16"}
+#: LLVM types by the names of ours; 16-bit floats are storage: registers hold their bits
+_SCALARS = {
+    **{d.name: f"i{d.bits}" for d in DTYPES},
+    **{"f32": "float", "f64": "double", "f16": "i16", "bf16": "i16"},
+}
 
 
-@cache
 def llvm_scalar(dtype: DType) -> str:
     """The LLVM type of one element in a register."""
-    if dtype.is_float:
-        return _SCALARS[dtype.name]
-    return f"i{dtype.bits}"
+    return _SCALARS[dtype.name]
 
 
-@cache
 def llvm_vector(width: int, dtype: DType) -> str:
-    return f"<{width} x {llvm_scalar(dtype)}>"
+    return f"<{width} x {_SCALARS[dtype.name]}>"
 
 
 @dataclass
@@ -45,8 +43,7 @@ class Scope:
     known: dict[Any, str] = field(default_factory=dict[Any, str])
 
 
-@dataclass(frozen=True)
-class Affine:
+class Affine(NamedTuple):
     """An index: constant + Σ coefficient · name."""
 
     terms: tuple[tuple[str, int], ...] = ()
@@ -58,8 +55,7 @@ class Affine:
         terms = dict(self.terms)
         for name, c in other.terms:
             terms[name] = terms.get(name, 0) + c * factor
-        kept = tuple((n, c) for n, c in sorted(terms.items()) if c)
-        return Affine(kept, self.constant + other.constant * factor)
+        return Affine(_sorted(terms), self.constant + other.constant * factor)
 
     def times(self, factor: int) -> Affine:
         if factor == 1:
@@ -68,6 +64,11 @@ class Affine:
 
     def moved(self, constant: int) -> Affine:
         return Affine(self.terms, self.constant + constant)
+
+
+def _sorted(terms: dict[str, int]) -> tuple[tuple[str, int], ...]:
+    """The terms of an `Affine`: by name, without zeros."""
+    return tuple(sorted([t for t in terms.items() if t[1]]))
 
 
 @dataclass
@@ -117,8 +118,8 @@ class EmitterBase:
     # names, scopes, lines
 
     def fresh(self, depth: int | None = None) -> str:
-        self._names += 1
-        name = f"%v{self._names}"
+        self._names = number = self._names + 1
+        name = f"%v{number}"
         self.depths[name] = len(self.scopes) - 1 if depth is None else depth
         return name
 
@@ -238,16 +239,16 @@ class EmitterBase:
         """The address of an element. Terms are added loop by loop, outermost first, the constant last, so
         that neighbouring elements differ in the displacement alone."""
         size = mem.type.dtype.size
-        total = self.place(mem, indices)
+        terms, constant = self.place(mem, indices)
         base = self.base(mem)
         # what is known of a place belongs to the scope in which it was computed, as any other value
-        known = self.scopes[self.depth_of([base, *(name for name, _ in total.terms)])].known
-        key = (base, size, total.terms)
+        known = self.scopes[self.depth_of([base, *[name for name, _ in terms]])].known
+        key = (base, size, terms)
         pointer = known.get(key)
         if pointer is None:
-            pointer = known[key] = self._settled(self._moved(base, total.terms, size))
-        if total.constant:
-            pointer = self.pure(f"getelementptr i8, ptr {pointer}, i64 {total.constant * size}", pointer)
+            pointer = known[key] = self._settled(self._moved(base, terms, size))
+        if constant:
+            pointer = self.pure(f"getelementptr i8, ptr {pointer}, i64 {constant * size}", pointer)
         return pointer
 
     def place(self, mem: Mem, indices: list[Affine]) -> Affine:
@@ -263,7 +264,7 @@ class EmitterBase:
             constant += part.constant * factor
             for name, c in part.terms:
                 terms[name] = terms.get(name, 0) + c * factor
-        return Affine(tuple((n, c) for n, c in sorted(terms.items()) if c), constant)
+        return Affine(_sorted(terms), constant)
 
     def _moved(self, pointer: str, terms: tuple[tuple[str, int], ...], size: int) -> str:
         """The pointer moved by terms, loop by loop."""

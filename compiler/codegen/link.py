@@ -1,4 +1,4 @@
-"""Turns an object and a payload into a shared library: by the built-in linker, or by one of the system's."""
+"""Turns objects and a payload into a shared library: by the built-in linker, or by one of the system's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WEIGHTS_LAST = (
 
 
 def link(
-    obj: bytes,
+    objects: bytes | Sequence[bytes],
     output: str | os.PathLike[str],
     *,
     soname: str,
@@ -32,13 +32,14 @@ def link(
     needed: Sequence[str] = ("libc.so.6",),
     finished: Callable[[str], None] | None = None,
 ) -> None:
-    """Write the shared library `output`, whole or not at all; `finished` sees it just before it appears.
+    """Write the shared library `output` of one object or several that need each other, whole or not at all;
+    `finished` sees it just before it appears.
 
     `linker` is None or "own" for the built-in one; else the name or path of a linker (`ld`, `ld.lld`) or of a
     compiler that calls one (`cc`, `clang`). `needed` are the libraries that undefined symbols may come from.
     """
     if linker in (None, "own"):
-        link_shared(obj, output, soname=soname, payload=payload, needed=needed, finished=finished)
+        link_shared(objects, output, soname=soname, payload=payload, needed=needed, finished=finished)
         return
     check_names(soname, *needed)
     program = shutil.which(linker)
@@ -52,19 +53,21 @@ def link(
         replacing(output, finished) as path,
         tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder,
     ):
-        inputs = _inputs(folder, obj, payload)
+        inputs = _inputs(folder, [objects] if isinstance(objects, bytes) else objects, payload)
         # The libraries themselves: the links that `-lc` follows belong to the C compiler's packages.
         inputs += [f"-l:{name}" for name in needed]
         _run([program, "-shared", "-o", path, *_options(program, folder, soname), *inputs])
 
 
-def _inputs(folder: str, obj: bytes, payload: Payload) -> list[str]:
-    """Write the object, and a second one that carries the payload; returns their paths."""
-    code, weights = (os.path.join(folder, name) for name in ("code.o", "weights.o"))
-    with open(code, "wb") as file:
-        file.write(obj)
+def _inputs(folder: str, objects: Sequence[bytes], payload: Payload) -> list[str]:
+    """Write the objects, and one more that carries the payload; returns their paths."""
+    paths = [os.path.join(folder, f"code{i}.o") for i in range(len(objects))]
+    for path, obj in zip(paths, objects, strict=True):
+        with open(path, "wb") as file:
+            file.write(obj)
+    weights = os.path.join(folder, "weights.o")
     write_payload_object(weights, payload)
-    return [code, weights]
+    return [*paths, weights]
 
 
 def _options(program: str, folder: str, soname: str) -> list[str]:

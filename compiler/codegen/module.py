@@ -1,12 +1,12 @@
-"""A loops-level module to one object file: kernels, entry functions, tables, manifest."""
+"""A loops-level module to LLVM text: kernels, entry functions, tables, manifest."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...runtime.errors import Error
 from ...runtime.spec import DType
 from ..ir.core import Op
 from ..ir.dims import Dim, parse_dim, symbols_of
@@ -22,6 +22,7 @@ from ..target import Target
 from .emit_core import Affine, EmitterBase
 from .emitter import FunctionEmitter
 from .native import NativeModule, text_bytes
+from .parts import Parts
 from .rt_log import add_log
 from .rt_own import Own
 from .rt_pool import add_pool, declare_pool
@@ -35,9 +36,11 @@ ROLE = "kern.role"
 
 @dataclass
 class Emitted:
-    """LLVM text and what the tables say."""
+    """LLVM text and what the tables say. `text` is the whole library, and so are `parts` together, modules on their
+    own that can be translated side by side."""
 
     text: str
+    parts: list[str]
     functions: list[FunctionRow]
     variables: list[VariableRow]
 
@@ -46,12 +49,14 @@ def is_entry(func: FuncOp) -> bool:
     return any(a.get(ROLE) == "error" for a in func.arg_attrs)
 
 
-def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted:
-    """The LLVM text of a whole library. `manifest` gains what describes functions and variables."""
+def emit_module(
+    module: Op, target: Target, manifest: dict[str, Any], ready: Callable[[str], None] | None = None
+) -> Emitted:
+    """The LLVM text of a whole library. `manifest` gains what describes functions and variables. `ready` hears each
+    part as soon as it is there."""
     native = NativeModule()
-    kernels: list[str] = []
+    parts = Parts(target, ready)
     rows: list[FunctionRow] = []
-    declared: dict[str, str] = {}
     stages, results = _session_rows(module)
     for func in functions(module):
         emitter = FunctionEmitter(target)
@@ -59,12 +64,12 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
         if is_entry(func):
             row = function_row(func)
             rows.append(row)
-            kernels.append(emitter.entry_function(func))
-            kernels += [entry_text(func, row), plan_text(row, target, declared)]
+            entry = emitter.entry_function(func)
+            plan = plan_text(row, target, emitter.declared)
+            parts.keep([entry, entry_text(func, row), plan, *emitter.extra], emitter.declared)
         else:
-            kernels.append(emitter.function(func))
-        kernels += emitter.extra
-        declared.update(emitter.declared)
+            kernel = emitter.function(func, linkage="hidden")
+            parts.add(func.sym_name, [kernel, *emitter.extra], emitter.declared)
     variables = [
         VariableRow(
             v.sym_name, v.value.dtype, tuple(v.value.array.shape), v.attributes["offset"],
@@ -81,15 +86,8 @@ def emit_module(module: Op, target: Target, manifest: dict[str, Any]) -> Emitted
     manifest.update(describe(rows, variables))
     manifest["calls"] = list(module.attributes["kern.calls"])
     text = json.dumps(manifest, sort_keys=True, indent=1).encode()
-    parts = [
-        f'target triple = "{target.triple}"',
-        *declare_pool(native),
-        _manifest_text(text),
-        native.text(),
-        *declared.values(),
-        *kernels,
-    ]
-    return Emitted("\n".join(parts), rows, variables)
+    parts.finish([*declare_pool(native), _manifest_text(text), native.text()])
+    return Emitted(parts.whole(), parts.texts, rows, variables)
 
 
 def _session_rows(module: Op) -> tuple[int, int]:
@@ -227,36 +225,3 @@ def describe(rows: list[FunctionRow], variables: list[VariableRow]) -> dict[str,
         ],
         "variables": [{"name": v.name, "dtype": v.dtype.tf_name, "shape": list(v.dims)} for v in variables],
     }
-
-
-def emit_object(text: str, target: Target) -> bytes:
-    """LLVM text to an object file. No mid-level passes run."""
-    machine, parsed = _machine(target), _parse(text)
-    return machine.emit_object(parsed)
-
-
-def emit_assembly(text: str, target: Target) -> str:
-    """LLVM text to assembly, for dumps."""
-    return _machine(target).emit_assembly(_parse(text))
-
-
-def _parse(text: str) -> Any:
-    import llvmlite.binding as llvm
-
-    try:
-        parsed = llvm.parse_assembly(text)
-        parsed.verify()
-    except RuntimeError as e:
-        raise Error(f"LLVM refuses the generated code: {e}") from e
-    return parsed
-
-
-def _machine(target: Target) -> Any:
-    import llvmlite.binding as llvm
-
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    llvm.initialize_native_asmparser()
-    return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu="x86-64", opt=2, reloc="pic", codemodel="default"
-    )

@@ -36,9 +36,13 @@ def i64(value: int) -> V:
     return V("i64", str(value))
 
 
+#: every byte as a string constant has it
+_BYTES = [chr(c) if 32 <= c < 127 and c not in b'"\\' else f"\\{c:02X}" for c in range(256)]
+
+
 def text_bytes(text: bytes) -> str:
     """The body of an LLVM string constant, with the final zero."""
-    return "".join(chr(c) if 32 <= c < 127 and c not in b'"\\' else f"\\{c:02X}" for c in text + b"\0")
+    return "".join([_BYTES[c] for c in text]) + "\\00"
 
 
 @dataclass

@@ -157,12 +157,12 @@ def test_trouble_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 TRAINING = """
 import sys
 import numpy as np
-import netwright.compiler.driver as driver
+import netwright.compiler.codegen.objects as objects
 from netwright import keras
 
 compiled = []
-emit = driver.emit_object
-driver.emit_object = lambda *a: compiled.append(1) or emit(*a)
+emit = objects.emit_object
+objects.emit_object = lambda *a: compiled.append(1) or emit(*a)
 keras.utils.set_random_seed(3)
 model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="relu"), keras.layers.Dense(1)])
 model.compile("adam", "mse")
