@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..runtime.errors import OptionError, UnsupportedError
 from . import kernels, ops, passes  # noqa: F401 - importing registers ops and passes
@@ -23,11 +23,8 @@ from .codegen.link import link
 from .codegen.module import emit_module
 from .codegen.objects import Objects, emit_assembly
 from .codegen.payload import Payload
-from .explain.dump import DumpObserver, save_ir
-from .explain.observers import VerifyObserver, print_ir_after
 from .ir.core import Op
 from .ir.passes import Observer, Pass, PassContext, PassManager, parse_pipeline, pipeline_text
-from .ir.printer import Printer
 from .kernels.form_kernels import FormKernels, has_kernel
 from .kernels.lower_loops import LowerLoops
 from .kernels.plan_memory import PlanMemory
@@ -37,6 +34,9 @@ from .passes.decompose_conv import DECOMPOSITIONS, parse_decomposition
 from .passes.pipelines import GRAPH_PASSES, with_decomposition
 from .result import Compiled, from_cache, write_header
 from .target import Target, resolve_target
+
+if TYPE_CHECKING:
+    from .explain.dump import DumpObserver
 
 #: finds facts for the manifest: given what it says so far, and what makes the library and returns its path
 Measure = Callable[[Mapping[str, Any], Callable[[], str]], Mapping[str, Any]]
@@ -80,6 +80,16 @@ class Steps:
 
 def observers_for(options: CompileOptions) -> tuple[list[Observer], DumpObserver | None]:
     """The observers that the options ask for; the dump among them, for the files after the last pass."""
+    if not (
+        options.verify_ir
+        or options.print_ir_after_all
+        or options.print_ir_after_change
+        or options.dump_ir is not None
+    ):
+        return [], None
+    from .explain.dump import DumpObserver
+    from .explain.observers import VerifyObserver, print_ir_after
+
     out: list[Observer] = []
     if options.verify_ir:
         out.append(VerifyObserver())
@@ -166,6 +176,9 @@ def check_constants(module: Op) -> None:
 def write_reproducer(original: Op, before: Sequence[Pass], failing: Pass, target: Target) -> str:
     """Runs the passes before the failing one again on the original and writes what it then saw, with the
     command that shows the failure."""
+    from .explain.dump import save_ir
+    from .ir.printer import Printer
+
     folder = Path(tempfile.mkdtemp(prefix="netwright-reproducer-"))
     module = original.clone({})
     context = PassContext(target=target)

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..compiler.ir.core import Block, Op
-from ..compiler.ir.dims import Dim, Sym, substitute, symbols_of
-from ..compiler.ir.parser import DIMS
+from ..compiler.ir.dims import DIMS, Dim, Sym, substitute, symbols_of
 from ..compiler.ir.types import FunctionType, MemRefType, TensorType
 from ..compiler.ops.base import holds, requirement, split_requirement
 from ..compiler.ops.builtin import FuncOp, functions, tensor_attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ class Way:
             whole = plan.channels
             fits = [n for n in range(cost.UNROLL, whole + 1, cost.UNROLL) if whole % n == 0]
             chunk = max(n for n in fits if whole // n >= self.parts) if self.parts else 0
-            return [replace(plan._choice(self.block, chunk, 1 << 20), cycles=1.0)]
+            return [plan._choice(self.block, chunk, 1 << 20)._replace(cycles=1.0)]
 
         monkeypatch.setattr(cost, "LEAST_CYCLES", 0)
         monkeypatch.setattr(cost, "TRIED", {taps: (m,) for m, taps in transforms})

@@ -59,7 +59,7 @@ class ArithEmitter(EmitterBase):
             widths = self.widths(first.shape[-1])
             rows = [
                 [
-                    make(self.vector_type(first.dtype, w), first.dtype, w, *(v.rows[r][c] for v in vecs))
+                    make(self.vector_type(first.dtype, w), first.dtype, w, *[v.rows[r][c] for v in vecs])
                     for c, w in enumerate(widths)
                 ]
                 for r in range(len(vecs[0].rows))
@@ -71,7 +71,7 @@ class ArithEmitter(EmitterBase):
             return
         dtype = first.dtype if isinstance(first, ScalarType) else None
         kind = llvm_scalar(dtype) if dtype else "i64"
-        self.values[op.result] = make(kind, dtype, 0, *(self.operand(v) for v in operands))
+        self.values[op.result] = make(kind, dtype, 0, *[self.operand(v) for v in operands])
 
     def chunks(self, v: Value) -> Vec:
         """A vector as registers; separate scalars are put together."""
@@ -95,8 +95,9 @@ class ArithEmitter(EmitterBase):
         """A call of an overloaded LLVM intrinsic with operands and result of one type."""
         suffix = (f"v{width}" if width else "") + _suffix(dtype)
         full = f"@llvm.{name}.{suffix}"
-        self.declare(full, f"declare {kind} {full}({', '.join([kind] * len(args))})")
-        return self.emit(f"call {kind} {full}({', '.join(f'{kind} {a}' for a in args)})")
+        if full not in self.declared:
+            self.declare(full, f"declare {kind} {full}({', '.join([kind] * len(args))})")
+        return self.emit(f"call {kind} {full}({', '.join([f'{kind} {a}' for a in args])})")
 
     def arith_integer(self, op: Op) -> None:
         name = op.name.partition(".")[2]

@@ -15,7 +15,7 @@ class ControlEmitter(MathEmitter):
         """Emits the ops of a block but its terminator, which it returns."""
         known = dict(self.symbols)
         for op in block.ops:
-            if op.has("terminator"):
+            if "terminator" in op.traits:
                 self.symbols = known  # those bound in here are not known outside
                 return op
             self.op(op)

@@ -30,10 +30,6 @@ def llvm_scalar(dtype: DType) -> str:
     return _SCALARS[dtype.name]
 
 
-def llvm_vector(width: int, dtype: DType) -> str:
-    return f"<{width} x {_SCALARS[dtype.name]}>"
-
-
 @dataclass
 class Scope:
     """Text being written: the body of a function, a loop or a branch."""
@@ -64,6 +60,9 @@ class Affine(NamedTuple):
 
     def moved(self, constant: int) -> Affine:
         return Affine(self.terms, self.constant + constant)
+
+
+ZERO = Affine()
 
 
 def _sorted(terms: dict[str, int]) -> tuple[tuple[str, int], ...]:
@@ -98,7 +97,7 @@ class Mem:
     pointer: str
     type: MemRefType
     source: Mem | None = None
-    at: Affine = Affine()
+    at: Affine = ZERO
 
 
 class EmitterBase:
@@ -132,12 +131,12 @@ class EmitterBase:
         return self.scopes[-1]
 
     def line(self, text: str) -> None:
-        self.scope.lines.append("  " + text)
+        self.scopes[-1].lines.append("  " + text)
 
     def emit(self, text: str) -> str:
         """An instruction that stays where it is; its result."""
         name = self.fresh()
-        self.scope.lines.append(f"  {name} = {text}")
+        self.scopes[-1].lines.append(f"  {name} = {text}")
         return name
 
     def pure(self, text: str, *operands: str) -> str:
@@ -175,15 +174,20 @@ class EmitterBase:
         have = self.values[v]
         return have if isinstance(have, Affine) else Affine(((have, 1),))
 
+    def indices(self, vs: Iterable[Value]) -> list[Affine]:
+        """The affine forms of index values."""
+        values = self.values
+        return [have if isinstance(have := values[v], Affine) else Affine(((have, 1),)) for v in vs]
+
     def materialize(self, a: Affine) -> str:
         """An index as one operand."""
+        if not a.terms:
+            return str(a.constant)
         by_depth = sorted(a.terms, key=lambda t: (self.depths.get(t[0], 0), t[0]))
         total = ""
         for name, c in by_depth:
             part = name if c == 1 else self.pure(f"mul i64 {name}, {c}", name)
             total = part if not total else self.pure(f"add i64 {total}, {part}", total, part)
-        if not total:
-            return str(a.constant)
         return total if not a.constant else self.pure(f"add i64 {total}, {a.constant}", total)
 
     def operand(self, v: Value) -> str:
@@ -238,8 +242,11 @@ class EmitterBase:
     def address(self, mem: Mem, indices: list[Affine]) -> str:
         """The address of an element. Terms are added loop by loop, outermost first, the constant last, so
         that neighbouring elements differ in the displacement alone."""
-        size = mem.type.dtype.size
-        terms, constant = self.place(mem, indices)
+        return self.at(mem, self.place(mem, indices))
+
+    def at(self, mem: Mem, place: Affine) -> str:
+        """The address of a place, which is counted in elements."""
+        size, (terms, constant) = mem.type.dtype.size, place
         base = self.base(mem)
         # what is known of a place belongs to the scope in which it was computed, as any other value
         known = self.scopes[self.depth_of([base, *[name for name, _ in terms]])].known
@@ -253,17 +260,14 @@ class EmitterBase:
 
     def place(self, mem: Mem, indices: list[Affine]) -> Affine:
         """Where an element lies, counted in elements from where its buffer begins."""
-        offset = mem.type.offset
-        total = Affine((), offset) if isinstance(offset, int) else self.dim(offset)
-        terms, constant = dict(total.terms), total.constant
-        for i, stride in zip(indices, mem.type.element_strides, strict=True):
-            if isinstance(stride, int):
-                part, factor = i, stride
-            else:
-                part, factor = self.multiply(i, self.dim(stride)), 1
-            constant += part.constant * factor
-            for name, c in part.terms:
-                terms[name] = terms.get(name, 0) + c * factor
+        begin = self.dim(mem.type.offset)
+        terms, constant = dict(begin.terms), begin.constant
+        for index, stride in zip(indices, mem.type.element_strides, strict=True):
+            if not isinstance(stride, int):
+                index, stride = self.multiply(index, self.dim(stride)), 1
+            constant += index.constant * stride
+            for name, c in index.terms:
+                terms[name] = terms.get(name, 0) + c * stride
         return Affine(_sorted(terms), constant)
 
     def _moved(self, pointer: str, terms: tuple[tuple[str, int], ...], size: int) -> str:
@@ -306,7 +310,7 @@ class EmitterBase:
         return [self.lanes] * full + ([rest] if rest else [])
 
     def vector_type(self, dtype: DType, width: int) -> str:
-        return llvm_vector(width, dtype)
+        return f"<{width} x {_SCALARS[dtype.name]}>"
 
     def llvm_type(self, t: Type) -> str:
         if isinstance(t, IndexType):

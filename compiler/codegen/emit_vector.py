@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ...runtime.spec import DType, boolean
+from ...runtime.spec import DType
 from ..ir.core import Op, Value
 from ..ir.types import MemRefType, VectorType
 from ..kernels.dialect_memory import OuterProduct, Reduction, ShapeCast, TransferRead, TransferWrite
@@ -19,20 +19,20 @@ class VectorEmitter(ArithEmitter):
     # scalars in memory; a bool takes a byte
 
     def load_element(self, dtype: DType, pointer: str) -> str:
-        if dtype == boolean:
+        if dtype.kind == "b":
             byte = self.emit(f"load i8, ptr {pointer}, align 1")
             return self.emit(f"icmp ne i8 {byte}, 0")
         return self.emit(f"load {llvm_scalar(dtype)}, ptr {pointer}, align {dtype.size}")
 
     def store_element(self, dtype: DType, pointer: str, value: str) -> None:
-        if dtype == boolean:
+        if dtype.kind == "b":
             value = self.emit(f"zext i1 {value} to i8")
             self.line(f"store i8 {value}, ptr {pointer}, align 1")
             return
         self.line(f"store {llvm_scalar(dtype)} {value}, ptr {pointer}, align {dtype.size}")
 
     def element(self, memref: Value, indices: Iterable[Value]) -> str:
-        return self.address(self.memory(memref), [self.index(i) for i in indices])
+        return self.address(self.memory(memref), self.indices(indices))
 
     def memref_load(self, op: Op) -> None:
         source, *indices = op.operands
@@ -81,26 +81,25 @@ class VectorEmitter(ArithEmitter):
 
     def load_chunk(self, dtype: DType, width: int, pointer: str) -> str:
         kind = self.vector_type(dtype, width)
-        if dtype == boolean:
+        if dtype.kind == "b":
             raw = self.emit(f"load <{width} x i8>, ptr {pointer}, align 1")
             return self.emit(f"icmp ne <{width} x i8> {raw}, zeroinitializer")
         return self.emit(f"load {kind}, ptr {pointer}, align {dtype.size}")
 
     def store_chunk(self, dtype: DType, width: int, pointer: str, value: str) -> None:
         kind = self.vector_type(dtype, width)
-        if dtype == boolean:
+        if dtype.kind == "b":
             value = self.emit(f"zext {kind} {value} to <{width} x i8>")
             kind = f"<{width} x i8>"
         self.line(f"store {kind} {value}, ptr {pointer}, align {dtype.size}")
 
-    def row_pointers(self, mem: Mem, indices: list[Affine], axis: int, columns: int) -> list[tuple[int, str]]:
-        """(width, address) of the chunks of a row that runs along `axis`."""
-        out, done = [], 0
+    def row_pointers(self, mem: Mem, indices: list[Affine], columns: int) -> list[tuple[int, str]]:
+        """(width, address) of the chunks of a row, whose elements follow each other."""
+        out: list[tuple[int, str]] = []
+        place = self.place(mem, indices)
         for w in self.widths(columns):
-            at = list(indices)
-            at[axis] = at[axis].moved(done)
-            out.append((w, self.address(mem, at)))
-            done += w
+            out.append((w, self.at(mem, place)))
+            place = place.moved(w)
         return out
 
     def vector_load(self, op: Op) -> None:
@@ -108,20 +107,15 @@ class VectorEmitter(ArithEmitter):
         mem, kind = self.memory(source), op.result.type
         if not isinstance(kind, VectorType) or len(kind.shape) != 1:
             raise self.unsupported(op, "loads give vectors of rank 1")
-        at = [self.index(i) for i in indices]
-        chunks = [
-            self.load_chunk(kind.dtype, w, p)
-            for w, p in self.row_pointers(mem, at, len(at) - 1, kind.shape[0])
-        ]
+        at = self.indices(indices)
+        chunks = [self.load_chunk(kind.dtype, w, p) for w, p in self.row_pointers(mem, at, kind.shape[0])]
         self.values[op.result] = Vec(kind, [chunks])
 
     def vector_store(self, op: Op) -> None:
         value, target, *indices = op.operands
         mem, vec = self.memory(target), self.chunks(value)
-        at = [self.index(i) for i in indices]
-        for (w, p), chunk in zip(
-            self.row_pointers(mem, at, len(at) - 1, vec.type.shape[-1]), vec.rows[0], strict=True
-        ):
+        at = self.indices(indices)
+        for (w, p), chunk in zip(self.row_pointers(mem, at, vec.type.shape[-1]), vec.rows[0], strict=True):
             self.store_chunk(vec.type.dtype, w, p, chunk)
 
     def vector_broadcast(self, op: Op) -> None:
@@ -268,52 +262,53 @@ class VectorEmitter(ArithEmitter):
     def vector_transfer_read(self, op: Op) -> None:
         if not isinstance(op, TransferRead):
             raise self.unsupported(op, "not a transfer")
-        mem, kind = self.memory(op.source), op.result.type
+        source, *indices, padding = op.operands
+        mem, result, axes, in_bounds = self.memory(source), op.result, op.map, op.in_bounds
+        kind = result.type
         if not isinstance(kind, VectorType):
             raise self.unsupported(op, "transfers give vectors")
-        at = [self.index(i) for i in op.indices]
-        stride = mem.type.element_strides[op.map[-1]]
-        if stride != 1 or _feeds_columns(op.result):
-            if not all(op.in_bounds):
+        at = self.indices(indices)
+        if mem.type.element_strides[axes[-1]] != 1 or _feeds_columns(result):
+            if not all(in_bounds):
                 raise self.unsupported(op, "a strided slice must be inside")
             items = [
-                self.load_element(kind.dtype, self.address(mem, i))
-                for i in _positions(at, op.map, kind.shape)
+                self.load_element(kind.dtype, self.address(mem, i)) for i in _positions(at, axes, kind.shape)
             ]
-            self.values[op.result] = Scalars(kind, items)
+            self.values[result] = Scalars(kind, items)
             return
-        padding = self.operand(op.padding)
+        fill = self.operand(padding)
         rows = []
-        for start in _positions(at, op.map[:-1], kind.shape[:-1]):
-            pointers = self.row_pointers(mem, start, op.map[-1], kind.shape[-1])
-            if op.in_bounds[-1]:
+        for start in _positions(at, axes[:-1], kind.shape[:-1]):
+            pointers = self.row_pointers(mem, start, kind.shape[-1])
+            if in_bounds[-1]:
                 rows.append([self.load_chunk(kind.dtype, w, p) for w, p in pointers])
             else:
-                masks = self.tail_masks(mem, start, op.map[-1], kind.shape[-1])
+                masks = self.tail_masks(mem, start, axes[-1], kind.shape[-1])
                 rows.append(
                     [
-                        self.masked_load(kind.dtype, w, p, m, padding)
+                        self.masked_load(kind.dtype, w, p, m, fill)
                         for (w, p), m in zip(pointers, masks, strict=True)
                     ]
                 )
-        self.values[op.result] = Vec(kind, rows)
+        self.values[result] = Vec(kind, rows)
 
     def vector_transfer_write(self, op: Op) -> None:
         if not isinstance(op, TransferWrite):
             raise self.unsupported(op, "not a transfer")
-        mem, vec = self.memory(op.target), self.chunks(op.value)
-        at = [self.index(i) for i in op.indices]
+        value, target, *indices = op.operands
+        mem, vec, axes, in_bounds = self.memory(target), self.chunks(value), op.map, op.in_bounds
+        at = self.indices(indices)
         dtype, columns = vec.type.dtype, vec.type.shape[-1]
-        if mem.type.element_strides[op.map[-1]] != 1:
+        if mem.type.element_strides[axes[-1]] != 1:
             raise self.unsupported(op, "writes run along the dense dimension")
-        starts = _positions(at, op.map[:-1], vec.type.shape[:-1])
+        starts = _positions(at, axes[:-1], vec.type.shape[:-1])
         for start, row in zip(starts, vec.rows, strict=True):
-            pointers = self.row_pointers(mem, start, op.map[-1], columns)
-            if op.in_bounds[-1]:
+            pointers = self.row_pointers(mem, start, columns)
+            if in_bounds[-1]:
                 for (w, p), chunk in zip(pointers, row, strict=True):
                     self.store_chunk(dtype, w, p, chunk)
                 continue
-            masks = self.tail_masks(mem, start, op.map[-1], columns)
+            masks = self.tail_masks(mem, start, axes[-1], columns)
             for (w, p), chunk, m in zip(pointers, row, masks, strict=True):
                 self.masked_store(dtype, w, p, m, chunk)
 
@@ -337,25 +332,25 @@ class VectorEmitter(ArithEmitter):
         return self.pure(f"shufflevector {kind} {one}, {kind} poison, <{width} x i32> zeroinitializer", one)
 
     def masked_load(self, dtype: DType, w: int, pointer: str, mask: str, padding: str) -> str:
-        memory = f"<{w} x i8>" if dtype == boolean else self.vector_type(dtype, w)
-        suffix = f"v{w}{'i8' if dtype == boolean else dtype.name if dtype.is_float else f'i{dtype.bits}'}"
+        memory = f"<{w} x i8>" if dtype.kind == "b" else self.vector_type(dtype, w)
+        suffix = f"v{w}{'i8' if dtype.kind == 'b' else dtype.name if dtype.is_float else f'i{dtype.bits}'}"
         name = f"@llvm.masked.load.{suffix}.p0"
         self.declare(name, f"declare {memory} {name}(ptr, i32, <{w} x i1>, {memory})")
-        if dtype == boolean:
+        if dtype.kind == "b":
             fill = "splat (i8 1)" if padding == "true" else "zeroinitializer"
         else:
             fill = self.splat(dtype, w, padding)
         got = self.emit(
             f"call {memory} {name}(ptr {pointer}, i32 {dtype.size}, <{w} x i1> {mask}, {memory} {fill})"
         )
-        return self.emit(f"icmp ne {memory} {got}, zeroinitializer") if dtype == boolean else got
+        return self.emit(f"icmp ne {memory} {got}, zeroinitializer") if dtype.kind == "b" else got
 
     def masked_store(self, dtype: DType, w: int, pointer: str, mask: str, value: str) -> None:
-        memory = f"<{w} x i8>" if dtype == boolean else self.vector_type(dtype, w)
-        suffix = f"v{w}{'i8' if dtype == boolean else dtype.name if dtype.is_float else f'i{dtype.bits}'}"
+        memory = f"<{w} x i8>" if dtype.kind == "b" else self.vector_type(dtype, w)
+        suffix = f"v{w}{'i8' if dtype.kind == 'b' else dtype.name if dtype.is_float else f'i{dtype.bits}'}"
         name = f"@llvm.masked.store.{suffix}.p0"
         self.declare(name, f"declare void {name}({memory}, ptr, i32, <{w} x i1>)")
-        if dtype == boolean:
+        if dtype.kind == "b":
             value = self.emit(f"zext <{w} x i1> {value} to {memory}")
         self.line(f"call void {name}({memory} {value}, ptr {pointer}, i32 {dtype.size}, <{w} x i1> {mask})")
 

@@ -84,11 +84,12 @@ class FunctionEmitter(SessionEmitter):
         self.attributes = f"{self.target_attributes} nounwind"
 
     def op(self, op: Op) -> None:
-        handler = HANDLERS.get(op.name)
+        name = op.name
+        handler = HANDLERS.get(name)
         if handler is None:
-            raise UnsupportedError(f"the code generator has no handler for {op.name}", [op.name])
+            raise UnsupportedError(f"the code generator has no handler for {name}", [name])
         handler(self, op)
-        if op.name == _STEP and self.stepwise and not self.outlined and len(self.scopes) == 1:
+        if name == _STEP and self.stepwise and not self.outlined and len(self.scopes) == 1:
             self._next_part()
 
     def _next_part(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 
@@ -87,6 +86,8 @@ def _is_linker(program: str) -> bool:
 
 def _run(command: Sequence[str]) -> None:
     """Run a linker; its complaints become the error."""
+    import subprocess  # 2 ms that the built-in linker does without
+
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, env={**os.environ, "LC_ALL": "C"}

@@ -9,8 +9,7 @@ from typing import Any
 
 from ...runtime.spec import DType
 from ..ir.core import Op
-from ..ir.dims import Dim, parse_dim, symbols_of
-from ..ir.parser import DIMS
+from ..ir.dims import DIMS, Dim, parse_dim, symbols_of
 from ..ir.types import MemRefType
 from ..kernels.dialect_kern import as_dims
 from ..kernels.dialect_session import Keep, ReserveBlock

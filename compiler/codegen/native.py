@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Arg: TypeAlias = "V | int"
 
 
-@dataclass(frozen=True)
-class V:
+class V(NamedTuple):
     """A value: LLVM type and register or literal."""
 
     type: str

@@ -8,7 +8,7 @@ channels by 3x3 taps errs by 4e-7 in this measure.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: largest difference over largest result that is allowed for a single op
 LAW = 1e-5
@@ -18,8 +18,7 @@ CHANNELS = 256
 SAFETY = 2.0
 
 
-@dataclass(frozen=True)
-class Error:
+class Error(NamedTuple):
     """Measured against float64: root of the mean square over the results' deviation, and largest over largest."""
 
     rms: float

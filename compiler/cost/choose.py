@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..ir.dims import Dim
 from ..target import Target
@@ -19,8 +19,7 @@ MOST_SINGLE, MOST_ROWS = 20, 64
 CROWDED = 4096
 
 
-@dataclass(frozen=True)
-class ConvChoice:
+class ConvChoice(NamedTuple):
     """How a direct convolution is cut.
 
     `flat`: all pixels of an image as one row. `rows_per_tile`: output rows in a tile. `chunk`: units of the

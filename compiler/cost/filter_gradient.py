@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..ir.dims import Dim
 from ..target import Target
@@ -22,8 +22,7 @@ LEAST_UNIT = 60_000
 MOST_ADDING = 0.04
 
 
-@dataclass(frozen=True)
-class FilterGradientChoice:
+class FilterGradientChoice(NamedTuple):
     """`taps` rows of the window times `rows` of its numbers times `vectors` are a tile; a block is `image_rows` rows
     of `images` images; the sum over all blocks is cut into `parts`."""
 

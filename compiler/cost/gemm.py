@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..target import Target
 from .reasons import Why, reason_text
@@ -40,8 +40,7 @@ LEAST_STEPS = 64
 MOST_PUTTING = 0.11
 
 
-@dataclass(frozen=True)
-class GemmChoice:
+class GemmChoice(NamedTuple):
     """`tiles` of rows and `groups` of columns are a unit, which takes `step` steps of the sum at a time; the sum is cut
     into `parts`. `x` says whether the left operand is put together as "rows" or "tiles" or "lies" as it is, `w` whether
     the right one is "copied"; `order` whether all columns of a tile of "rows" follow each other, or all rows of a group
@@ -59,8 +58,7 @@ class GemmChoice:
     why: Why
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """[m, k] by [k, n], of which the left or the right operand may lie transposed. Rows of the left one are `row_bytes`
     apart, 0 where not equally; the sum may be cut into parts if it is `parted`."""
 

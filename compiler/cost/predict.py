@@ -4,8 +4,8 @@ before any kernel is formed."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..target import Target
 from .choose import choose_conv, choose_matmul, depthwise_tile
@@ -14,8 +14,7 @@ from .reasons import depthwise_reason, product_reason
 from .winograd import choose_winograd
 
 
-@dataclass(frozen=True)
-class ConvShape:
+class ConvShape(NamedTuple):
     """A 2-D convolution: its result [N, H, W, O], its filter [KH, KW, C / groups, O], and how that slides."""
 
     out: tuple[int, ...]

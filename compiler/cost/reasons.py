@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..ir.dims import Dim, product
 from ..target import Target
@@ -13,8 +13,7 @@ from .tiles import split_columns, split_rows, tile_cycles
 MOST_NAMED = 2
 
 
-@dataclass(frozen=True)
-class Why:
+class Why(NamedTuple):
     """The reason of a choice; cycles predicted for the whole call, 0 where none are; and the largest error over the
     largest result, where an algorithm rounds otherwise than the definition does."""
 
@@ -52,7 +51,7 @@ def times(cycles: float, count: Dim) -> Dim:
 
 def repeated(why: Why, lead: Iterable[Dim]) -> Why:
     """The same for as many products as the leading dimensions have."""
-    return replace(why, cycles=why.cycles * product(lead))
+    return why._replace(cycles=why.cycles * product(lead))
 
 
 def depthwise_reason(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..target import Target
 
@@ -53,8 +54,7 @@ def steps_at_once(count: int, accumulators: int) -> int:
     return next((n for n in each if count % n == 0), each[0])
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(NamedTuple):
     """Columns of tiles: `full` groups of `width`, then one of `tail_width` of which `tail` are real."""
 
     width: int

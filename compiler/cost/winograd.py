@@ -8,9 +8,9 @@ Networks", 2016), for finite points and infinity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,8 +44,7 @@ POINTS = {
 Matrix = tuple[tuple[Fraction, ...], ...]
 
 
-@dataclass(frozen=True)
-class Transform:
+class Transform(NamedTuple):
     """F(m, r): `output` is Aᵀ [m, a], `weights` is G [a, r], `input` is Bᵀ [a, a], with a = m + r - 1."""
 
     m: int
@@ -117,8 +116,7 @@ TRIED: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class WinogradChoice:
+class WinogradChoice(NamedTuple):
     """Outputs of a transform along both sides, tiles of a block (0: all tiles of an image at once), channels whose
     filters are transformed at a time (0: the filters are stored transformed), the products' accumulator tile, and
     why. `stages` are the cycles of windows, of products with their filters, and of results for `images` images."""
@@ -167,7 +165,7 @@ def choose_winograd(
     best = found[0]
     note = f"{best.stages[1] / best.cycles:.0%} of them products"
     others = [(c.how, c.cycles) for c in found[1:]]
-    return replace(best, reason=reason_text(best.how, best.cycles, note, others, [("direct", direct)]))
+    return best._replace(reason=reason_text(best.how, best.cycles, note, others, [("direct", direct)]))
 
 
 def images_of(out: tuple[Dim, ...]) -> int:

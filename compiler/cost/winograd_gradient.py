@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..ir.dims import Dim
 from ..target import Target
@@ -39,8 +39,7 @@ def longest_sum(tiles: int) -> int:
     return max(LONGEST, math.isqrt(tiles))
 
 
-@dataclass(frozen=True)
-class WinogradGradientChoice:
+class WinogradGradientChoice(NamedTuple):
     """Sides `m` of the tiles of dy, and how they are taken: `block` tiles at a time, whose sums are cut into `parts`,
     with `lines` one line of points after the other; or all at once (0), by ranges of `rows` channels, of which `sums`
     ones at a time are summed and transformed."""
@@ -95,7 +94,7 @@ def choose_winograd_gradient(
         return None, f"{found[0].how} {cycles_text(found[0].cycles)}" if found else ""
     best = found[0]
     others = [(c.how, c.cycles) for c in found[1:]]
-    return replace(best, reason=reason_text(best.how, best.cycles, "", others, [("direct", direct)])), ""
+    return best._replace(reason=reason_text(best.how, best.cycles, "", others, [("direct", direct)])), ""
 
 
 def ways(

@@ -60,13 +60,14 @@ def _decimal(value: float) -> str:
 def quoted(text: str) -> str:
     """A string as MLIR reads it: unicode stays, control characters become bytes like `\\0A`."""
 
-    def escape(m: re.Match[str]) -> str:
-        c = m.group()
-        if c in '"\\':
-            return "\\" + c
-        return "".join(f"\\{b:02X}" for b in c.encode("utf-8", "surrogatepass"))
+    return f'"{_ESCAPED.sub(_escape, text)}"'
 
-    return f'"{_ESCAPED.sub(escape, text)}"'
+
+def _escape(m: re.Match[str]) -> str:
+    c = m.group()
+    if c in '"\\':
+        return "\\" + c
+    return "".join(f"\\{b:02X}" for b in c.encode("utf-8", "surrogatepass"))
 
 
 def bare_or_quoted(name: str) -> str:
@@ -125,7 +126,7 @@ def attribute_text(value: Attribute, name_of: Callable[[Dense], str]) -> str:
         return quoted(str(value))
     if isinstance(value, tuple):
         items = cast("tuple[Any, ...]", value)
-        return "[" + ", ".join(attribute_text(v, name_of) for v in items) + "]"
+        return "[" + ", ".join([attribute_text(v, name_of) for v in items]) + "]"
     if isinstance(value, dict):
         return dict_text(cast("dict[str, Any]", value), name_of)
     if isinstance(value, Dense):

@@ -110,16 +110,20 @@ class Unit:
 
 
 Attribute: TypeAlias = Any
+#: types of attributes that are their own keys; most attributes are of these
+_PLAIN = frozenset((int, str, SymbolRef, DType, *TYPES))
 
 
 def attribute_key(value: Attribute) -> Hashable:
     """A key under which only the same attribute is equal: 1, 1.0 and True differ, as do -0.0 and 0.0."""
+    if type(value) in _PLAIN:
+        return (type(value).__name__, value)
     if isinstance(value, bool):
         return ("bool", value)
     if isinstance(value, float):
         return ("float", struct.pack("<d", value))
     if isinstance(value, tuple):
-        return ("array", tuple(attribute_key(v) for v in cast("tuple[Any, ...]", value)))
+        return ("array", tuple([attribute_key(v) for v in cast("tuple[Any, ...]", value)]))
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value)
         return ("dict", tuple((k, attribute_key(items[k])) for k in sorted(items)))

@@ -60,7 +60,7 @@ class Op:
     #: attributes that MLIR knows as the op's own; its generic form has them in `<{…}>`
     properties: ClassVar[tuple[str, ...]] = ()
 
-    __slots__ = ("_operands", "attributes", "block", "location", "next", "prev", "regions", "results")
+    __slots__ = ("attributes", "block", "location", "next", "operands", "prev", "regions", "results")
 
     def __init__(
         self,
@@ -70,7 +70,8 @@ class Op:
         location: Location = UNKNOWN,
         **attributes: Attribute,
     ) -> None:
-        self._operands: list[Value] = list(operands)
+        #: changed by `set_operand` and `set_operands` alone, which keep the values' uses
+        self.operands: tuple[Value, ...] = operands
         self.results: tuple[Value, ...] = ()
         self.attributes: dict[str, Attribute] = self.spec.complete(attributes)
         self.regions: list[Region] = []
@@ -89,7 +90,7 @@ class Op:
             except Exception:
                 self.set_operands(())  # an op that never came to be uses nothing
                 raise
-        self.results = tuple(Value(t, self, i) for i, t in enumerate(result_types))
+        self.results = tuple([Value(t, self, i) for i, t in enumerate(result_types)])
 
     def infer(self) -> tuple[Type, ...]:
         """The result types that follow from operands and attributes."""
@@ -113,25 +114,23 @@ class Op:
         """Checks the op against the symbols of the module that it refers to; raises VerifyError."""
 
     @property
-    def operands(self) -> tuple[Value, ...]:
-        return tuple(self._operands)
-
-    @property
     def result(self) -> Value:
         """The only result."""
         (r,) = self.results
         return r
 
     def set_operand(self, i: int, value: Value) -> None:
-        del self._operands[i].uses[(self, i)]
-        self._operands[i] = value
+        operands = list(self.operands)
+        del operands[i].uses[(self, i)]
+        operands[i] = value
+        self.operands = tuple(operands)
         value.uses[(self, i)] = None
 
     def set_operands(self, values: Iterable[Value]) -> None:
-        for i, v in enumerate(self._operands):
+        for i, v in enumerate(self.operands):
             del v.uses[(self, i)]
-        self._operands = list(values)
-        for i, v in enumerate(self._operands):
+        self.operands = tuple(values)
+        for i, v in enumerate(self.operands):
             v.uses[(self, i)] = None
 
     def add_region(self, region: Region) -> Region:
@@ -187,12 +186,12 @@ class Op:
     def clone(self, mapping: dict[Value, Value]) -> Op:
         """A copy with operands looked up in `mapping`, which gains the results."""
         new = object.__new__(type(self))
-        new._operands = []
+        new.operands = ()
         new.attributes = dict(self.attributes)
         new.regions = []
         new.location, new.block, new.prev, new.next = self.location, None, None, None
-        new.set_operands([mapping.get(v, v) for v in self._operands])
-        new.results = tuple(Value(r.type, new, r.index, r.hint) for r in self.results)
+        new.set_operands([mapping.get(v, v) for v in self.operands])
+        new.results = tuple([Value(r.type, new, r.index, r.hint) for r in self.results])
         mapping.update(zip(self.results, new.results, strict=True))
         for region in self.regions:
             new.add_region(region.clone(mapping))
@@ -320,9 +319,13 @@ class Builder:
 
     def create(self, cls: type[OpT], *operands: Value, **keywords: Any) -> OpT:
         """A new op; `keywords` are attributes, and what `Op` takes."""
-        keywords.setdefault("location", self.location)
+        if "location" not in keywords:
+            keywords["location"] = self.location
         return self.insert(cls(*operands, **keywords))
 
     def __call__(self, cls: type[Op], *operands: Value, **keywords: Any) -> Value:
         """The only result of a new op."""
-        return self.create(cls, *operands, **keywords).result
+        if "location" not in keywords:
+            keywords["location"] = self.location
+        (result,) = self.insert(cls(*operands, **keywords)).results
+        return result

@@ -13,6 +13,9 @@ from typing import TypeAlias, Union
 
 from ...runtime.errors import ParseError
 
+#: the attribute of an argument or result with the text of its sizes, which types show as `?`
+DIMS = "graph.dims"
+
 
 class Atom:
     """A factor that cannot be taken apart: a symbol, or `floordiv`, `max`, `min`, `bcast` of two dimensions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...runtime.errors import ParseError
 
@@ -31,8 +31,7 @@ _NUMBERS = ("int", "float", "dims")
 _MOST_DIGITS = 400  # more than any finite number has
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     kind: str
     text: str
     start: int

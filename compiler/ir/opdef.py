@@ -74,7 +74,7 @@ class Attr(Generic[T]):
         self.default_key = None if default is _MISSING else attribute_key(default)
         self.choices = choices
         self.doc = doc
-        self._fits = test_of(kind)
+        self._usual, self._fits = usual_types(kind), test_of(kind)
 
     def __set_name__(self, owner: type[Op], name: str) -> None:
         self.name = name
@@ -87,7 +87,9 @@ class Attr(Generic[T]):
         return self if op is None else cast(T, op.attributes[self.name])
 
     def accepts(self, value: Attribute) -> bool:
-        return self._fits(value) and (not self.choices or value in self.choices)
+        return (type(value) in self._usual or self._fits(value)) and (
+            not self.choices or value in self.choices
+        )
 
     def describe(self) -> str:
         if self.choices:
@@ -100,13 +102,27 @@ class Attr(Generic[T]):
 Test = Callable[[Any], bool]
 
 
+def usual_types(kind: Any) -> frozenset[type]:
+    """Types whose very instances are of the declared kind: most values need no other test."""
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return frozenset[type]().union(*(usual_types(k) for k in typing.get_args(kind)))
+    return frozenset([kind]) if isinstance(kind, type) and not typing.get_origin(kind) else frozenset()
+
+
 def test_of(kind: Any) -> Test:
     """The test whether a value is of the declared kind; True is no int, and an int no float."""
     origin = typing.get_origin(kind)
     if origin is tuple:
         (element, _) = typing.get_args(kind)
-        fits = test_of(element)
-        return lambda value: isinstance(value, tuple) and all(map(fits, cast("tuple[Any, ...]", value)))
+        usual, fits = usual_types(element), test_of(element)
+
+        def is_tuple(value: Any) -> bool:
+            if not isinstance(value, tuple):
+                return False
+            items = cast("tuple[Any, ...]", value)
+            return usual.issuperset(map(type, items)) or all(map(fits, items))
+
+        return is_tuple
     if origin in (types.UnionType, typing.Union):
         tests = [test_of(k) for k in typing.get_args(kind)]
         return lambda value: any(test(value) for test in tests)
@@ -153,17 +169,18 @@ class OpSpec:
         self.has_variadic = rest is not None
         self.attributes = attributes
         self._defaults = {k: a.default for k, a in attributes.items() if a.default is not _MISSING}
+        self._declared = tuple(attributes.items())
 
     def complete(self, given: dict[str, Attribute]) -> dict[str, Attribute]:
         """`given` with the defaults of what was left out."""
-        return {**self._defaults, **given}
+        return {**self._defaults, **given} if self._defaults else given
 
     def given(self, attributes: dict[str, Attribute]) -> dict[str, Attribute]:
         """The attributes that differ from their defaults: what is printed."""
         return {
             k: v
             for k, v in attributes.items()
-            if k not in self.attributes or attribute_key(v) != self.attributes[k].default_key
+            if k not in self._defaults or attribute_key(v) != self.attributes[k].default_key
         }
 
     def numbered(self, attributes: dict[str, Attribute]) -> dict[str, Attribute]:
@@ -176,12 +193,12 @@ class OpSpec:
 
     def check(self, op: Op) -> None:
         """Raises VerifyError when operands or attributes do not fit the declaration."""
-        n, want = len(op.operands), self.operand_count
+        n, want, attributes = len(op.operands), self.operand_count, op.attributes
         if n < want or (n > want and not self.has_variadic):
             more = " or more" if self.has_variadic else ""
             raise VerifyError(f"{self.name} ({op.location}): expected {want}{more} operands, received {n}")
-        for key, a in self.attributes.items():
-            value = op.attributes.get(key, _MISSING)
+        for key, a in self._declared:
+            value = attributes.get(key, _MISSING)
             if value is a.default and value is not _MISSING:
                 continue
             if value is _MISSING:
@@ -190,8 +207,10 @@ class OpSpec:
                 raise VerifyError(
                     f"{self.name} ({op.location}): attribute {key!r} must be {a.describe()}, received {value!r}"
                 )
-        for key, value in op.attributes.items():
-            if type(value) not in _USUAL and not isinstance(value, ATTRIBUTE_KINDS):
+        if _USUAL.issuperset(map(type, attributes.values())):
+            return
+        for key, value in attributes.items():
+            if not isinstance(value, ATTRIBUTE_KINDS):
                 raise VerifyError(
                     f"{self.name} ({op.location}): attribute {key!r} is a {type(value).__name__}, "
                     "which IR text cannot hold"

@@ -10,12 +10,10 @@ from ...runtime.errors import UNFORESEEN, Error, ParseError
 from .attribute_parser import AttributeParser, unescape
 from .attributes import Array, Attribute, SymbolRef
 from .core import Block, Op, Region, Value
-from .dims import parse_dim
+from .dims import DIMS, parse_dim
 from .location import UNKNOWN, Location
 from .opdef import REGISTRY, coerce_attribute
 from .types import FunctionType, MemRefType, TensorType, Type
-
-DIMS = "graph.dims"
 
 
 class Parser(AttributeParser):

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ...runtime.errors import Error, OptionError, PassError
 from .core import Op
@@ -16,8 +16,7 @@ PASSES: dict[str, type[Pass]] = {}
 LEVELS = ("graph", "kern", "loops")
 
 
-@dataclass(frozen=True)
-class Remark:
+class Remark(NamedTuple):
     """Why a pass did not do what its name says, at one op."""
 
     pass_name: str
@@ -52,7 +51,8 @@ class PassContext:
 
 @dataclass(frozen=True)
 class Pass:
-    """A pass is a frozen dataclass; its fields are its options, also on the command line."""
+    """A pass is a frozen dataclass; its fields are its options, also on the command line. One without options inherits
+    all of that and need not be decorated."""
 
     name: ClassVar[str] = ""
     level: ClassVar[str] = "graph"

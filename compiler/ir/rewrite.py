@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, Union
 
 from ...runtime.errors import PassError
@@ -96,7 +95,6 @@ class RecordingBuilder(Builder):
         return super().insert(op)
 
 
-@dataclass(frozen=True)
 class RewritePass(Pass):
     """A pass made of one rewrite, applied wherever it fits until nothing changes."""
 

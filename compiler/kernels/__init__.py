@@ -2,88 +2,9 @@
 
 from importlib import import_module
 
-#: importing a family registers its lowering; the passes register themselves
-FAMILIES = (
-    "conv",
-    "conv_dot",
-    "conv_filter",
-    "matmul",
-    "gemm",
-    "matvec",
-    "pointwise",
-    "reduce",
-    "reductions",
-    "moments",
-    "softmax",
-    "pool",
-    "pool_gradient",
-    "gather",
-    "scatter",
-    "transpose",
-    "diagonal",
-    "nonzero",
-    "resize",
-    "colour",
-    "crop",
-    "random_numbers",
-    "detection",
-    "sizes",
-    "special",
-    "winograd",
-    "winograd_gradient_blocks",
-    "winograd_gradient_stages",
-    "sort",
-    "sort_heap",
-    "linalg_lu",
-    "linalg_triangular",
-    "linalg_qr",
-    "linalg_eigen",
-    "linalg_svd",
-    "border",
-    "frame",
-    "bytes",
-    "arg_reduce",
-    "scan",
-    "segment",
-    "depthwise",
-    "depthwise_filter",
-    "dilation",
-    "pool_argmax",
-    "recurrent_forward",
-    "recurrent_backward",
-)
-#: importing these registers how graph ops become kernel calls
-FORMS = (
-    "form_conv",
-    "form_conv_filter",
-    "form_conv_transpose",
-    "form_pool",
-    "form_dynamic",
-    "form_image",
-    "form_random",
-    "form_detection",
-    "form_moves",
-    "form_index",
-    "form_integer",
-    "form_others",
-    "form_products",
-    "form_reduce",
-    "form_recurrent",
-    "form_scan",
-    "form_sort",
-    "form_linalg",
-    "form_special",
-)
+#: importing these registers ops and passes; kernel families and forms are imported when first needed: see files.py
+DIALECTS = ("dialect_arith", "dialect_memory", "dialect_control", "dialect_kern", "dialect_session")
 PASSES = ("form_kernels", "plan_memory", "lower_loops")
 
-for _module in (
-    "dialect_arith",
-    "dialect_memory",
-    "dialect_control",
-    "dialect_kern",
-    "dialect_session",
-    *FAMILIES,
-    *FORMS,
-    *PASSES,
-):
+for _module in (*DIALECTS, *PASSES):
     import_module("." + _module, __name__)

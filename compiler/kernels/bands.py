@@ -7,7 +7,7 @@ computed twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...runtime.spec import f32
 from ..cost.choose import banded_rows
@@ -23,17 +23,16 @@ from .form_conv import (
     Window,
     conv_call,
     depthwise_call,
-    extras_flat,
     filter_of,
     front_of,
     is_depthwise,
     reads_unbordered,
 )
+from .form_gemm import extras_flat
 from .former import Former, Group
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """The groups of a widening convolution, of the depthwise one behind it, and of a narrowing one, where that follows;
     and the rows of the result in a band."""
 
@@ -49,6 +48,10 @@ class Chain:
     @property
     def last(self) -> Group:
         return self.groups[-1]
+
+    def form(self, f: Former) -> None:
+        """Calls for all groups, at the place of the last."""
+        _form(f, self)
 
 
 def plan_bands(f: Former, block: Block, groups: dict[Op, Group]) -> dict[Op, Chain]:
@@ -114,8 +117,7 @@ def _narrow(f: Former, group: Group, groups: dict[Op, Group]) -> Group | None:
     return found if fits and int(tensor(v).shape[2]) > f.target.tile(32)[0] else None  # type: ignore[arg-type]
 
 
-def form_bands(f: Former, chain: Chain) -> None:
-    """All groups, at the place of the last."""
+def _form(f: Former, chain: Chain) -> None:
     first, op = chain.wide.anchor, chain.depthwise.anchor
     if not isinstance(first, Conv2D) or not isinstance(op, Conv2D):
         raise TypeError("groups of two convolutions")

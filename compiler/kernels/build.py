@@ -9,8 +9,7 @@ from typing import TypeAlias
 from ...runtime.spec import DType, f32, i32
 from ..ir.attributes import Number, SymbolRef
 from ..ir.core import Block, Builder, Op, Region, Value
-from ..ir.dims import Dim, Sym
-from ..ir.parser import DIMS
+from ..ir.dims import DIMS, Dim, Sym
 from ..ir.types import FunctionType, MemRefType, ScalarType, Type, VectorType, index
 from ..ops.builtin import FuncOp, ReturnOp
 from . import dialect_arith as arith
@@ -40,7 +39,9 @@ class LoopBuilder(Builder):
         self.func = func
         self.symbols: dict[str, Value] = {}
         self._constants: dict[tuple[float | int | str, str], Value] = {}
+        self._splats: dict[Value, dict[tuple[int, ...], Value]] = {}
         self._last_constant: Op | None = None
+        self._sums: dict[tuple[Block, Index, Index], Value] = {}
         self._dims: dict[str, Index] = {}
         for arg, attrs in zip(func.body.args, func.arg_attrs, strict=True):
             if SYMBOL in attrs:
@@ -50,16 +51,23 @@ class LoopBuilder(Builder):
 
     def number(self, value: float, dtype: DType | None) -> Value:
         """A constant scalar; of type index when dtype is None."""
-        kind = index if dtype is None else ScalarType(dtype)
-        key = (value if value == value and value != 0 else repr(value), str(kind))
-        if key not in self._constants:
-            op = arith.ArithConstant(value=Number(value, kind))
-            entry = self.func.body
-            before = self._last_constant.next if self._last_constant else entry.first
-            entry.insert(op, before)
-            self._last_constant = op
-            self._constants[key] = op.result
-        return self._constants[key]
+        key = (value if value == value and value != 0 else repr(value), dtype.name if dtype else "")
+        known = self._constants.get(key)
+        if known is not None:
+            return known
+        constant = self._first(
+            arith.ArithConstant(value=Number(value, ScalarType(dtype) if dtype else index))
+        )
+        self._constants[key] = constant
+        self._splats[constant] = {}
+        return constant
+
+    def _first(self, op: Op) -> Value:
+        """The result of a new op, put behind the constants so far."""
+        entry = self.func.body
+        entry.insert(op, self._last_constant.next if self._last_constant else entry.first)
+        self._last_constant = op
+        return op.result
 
     def idx(self, x: Index) -> Value:
         return self.number(x, None) if isinstance(x, int) else x
@@ -69,7 +77,13 @@ class LoopBuilder(Builder):
             return a + b
         if a == 0:
             return b
-        return a if b == 0 else self(arith.INTEGER["addi"], self.idx(a), self.idx(b))
+        if b == 0:
+            return a
+        # the places of neighbouring elements are sums again and again
+        key = (self.block, a, b)
+        if key not in self._sums:
+            self._sums[key] = self(arith.INTEGER["addi"], self.idx(a), self.idx(b))
+        return self._sums[key]
 
     def sub(self, a: Index, b: Index) -> Index:
         if isinstance(a, int) and isinstance(b, int):
@@ -236,13 +250,13 @@ class LoopBuilder(Builder):
         )
 
     def load(self, source: Value, *indices: Index) -> Value:
-        return self(mem.MemLoad, source, *(self.idx(i) for i in indices))
+        return self(mem.MemLoad, source, *map(self.idx, indices))
 
     def store(self, value: Value, target: Value, *indices: Index) -> None:
-        self.create(mem.MemStore, value, target, *(self.idx(i) for i in indices))
+        self.create(mem.MemStore, value, target, *map(self.idx, indices))
 
     def prefetch(self, source: Value, *indices: Index, write: bool = False, locality: int = 2) -> None:
-        at = (self.idx(i) for i in indices)
+        at = map(self.idx, indices)
         self.create(mem.Prefetch, source, *at, write=write, locality=locality)
 
     def read(
@@ -261,7 +275,7 @@ class LoopBuilder(Builder):
         return self(
             mem.TransferRead,
             source,
-            *(self.idx(i) for i in indices),
+            *map(self.idx, indices),
             fill,
             map=axes,
             in_bounds=bounds,
@@ -278,13 +292,17 @@ class LoopBuilder(Builder):
     ) -> None:
         shape = mem.vector(value).shape
         bounds = (True,) * (len(shape) - 1) + (inside,)
-        self.create(
-            mem.TransferWrite, value, target, *(self.idx(i) for i in indices), map=axes, in_bounds=bounds
-        )
+        self.create(mem.TransferWrite, value, target, *map(self.idx, indices), map=axes, in_bounds=bounds)
 
     def splat(self, x: Value, shape: tuple[int, ...]) -> Value:
-        dtype = arith.element_dtype(x.type) or i32
-        return self(mem.VectorBroadcast, x, result_types=[VectorType(shape, dtype)])
+        """`x` in all elements; a constant's vector stands with the constants."""
+        kind = VectorType(shape, arith.element_dtype(x.type) or i32)
+        known = self._splats.get(x)
+        if known is None:
+            return self(mem.VectorBroadcast, x, result_types=[kind])
+        if shape not in known:
+            known[shape] = self._first(mem.VectorBroadcast(x, result_types=[kind]))
+        return known[shape]
 
     def shape_cast(self, x: Value, shape: tuple[int, ...]) -> Value:
         t = mem.vector(x)

@@ -12,8 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..cost.tiles import PANEL, UNROLL, RowTiles, split_columns, split_rows
 from ..ir.core import Value
@@ -31,8 +30,7 @@ from .pool import largest, lowest_row
 from .tiles import Depth, accumulate
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """Static facts of one direct convolution, from the kernel's types and literals."""
 
     x: MemRefType

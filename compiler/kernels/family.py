@@ -19,6 +19,7 @@ from . import dialect_memory as mem
 from .body import apply_body
 from .build import Index, LoopBuilder, finish, new_kernel_function
 from .dialect_kern import Kernel
+from .files import import_family
 
 #: the error word of a call: site * 256 + status of the first error, or all ones
 ERROR_WORD = MemRefType((), i32)
@@ -37,14 +38,20 @@ def lowers(family: str) -> Callable[[Lowering], Lowering]:
     return register
 
 
+def lowering_of(family: str) -> Lowering:
+    """The lowering of a family, whose file is imported when it is first asked for."""
+    if family not in LOWERINGS:
+        import_family(family)
+    return LOWERINGS[family]
+
+
 class KernelBuilder(LoopBuilder):
     """A LoopBuilder for one kernel: its buffers by position, and the parallel range `lo`..`hi`."""
 
     def __init__(self, kernel: Kernel) -> None:
-        names = [f"in{i}" for i in range(len(kernel.inputs))] + [
-            f"out{i}" for i in range(len(kernel.outputs))
-        ]
-        types = (*kernel.inputs, *kernel.outputs)
+        inputs, outputs = kernel.inputs, kernel.outputs
+        names = [f"in{i}" for i in range(len(inputs))] + [f"out{i}" for i in range(len(outputs))]
+        types = (*inputs, *outputs)
         errors = [("error", ERROR_WORD)] if kernel.params.get("error") else []
         made = new_kernel_function(
             kernel.sym_name,
@@ -60,8 +67,8 @@ class KernelBuilder(LoopBuilder):
         super().__init__(made.func)
         self.kernel = kernel
         args = made.func.body.args
-        self.inputs = args[: len(kernel.inputs)]
-        self.outputs = args[len(kernel.inputs) : len(types)]
+        self.inputs = args[: len(inputs)]
+        self.outputs = args[len(inputs) : len(types)]
         self.error = args[len(types)] if errors else None
         indices = dict(zip((a.hint for a in args), args, strict=True))
         self.site = indices["site"] if errors else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from ...runtime.spec import f32
 from ..cost.choose import choose_conv, depthwise_tile
@@ -25,7 +26,7 @@ from .dialect_memory import memref
 from .form_border import bordered, conv_pads, number
 from .form_conv_dot import dot_of
 from .form_filters import columns, filter_name, filter_of, group_filter
-from .form_gemm import gemm_of, strided
+from .form_gemm import extras_flat, gemm_of, strided
 from .form_moves import copy
 from .form_winograd import Filters, computed, image_sizes, winograd_call
 from .former import Former, Group, forms, refuse
@@ -34,8 +35,7 @@ from .former import Former, Group, forms, refuse
 Shown = Callable[[Value], Value]
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """How a filter slides."""
 
     kernel: tuple[int, ...]
@@ -229,7 +229,7 @@ def conv_call(
     may_flatten = flat and not by_rows and (site.group is None or extras_flat(site.group))
     choice = choose_conv(f.target, out, c, o, kernel[-2:], strides[-2:], may_flatten, pool)
     if by_rows:
-        choice = replace(choice, split="rows", rows_per_tile=1)
+        choice = choice._replace(split="rows", rows_per_tile=1)
     if choice.flat:
         x, y = _one_row(f, x), _one_row(f, y)
         yt = memref(y)
@@ -303,11 +303,6 @@ def _one_row(f: Former, v: Value) -> Value:
     first, *steps, last = t.element_strides
     pixels = product(sizes)
     return f.view(v, (n, 1, pixels, c), (first, pixels * steps[-1], steps[-1], last))
-
-
-def extras_flat(group: Group) -> bool:
-    """Whether the steps on the result allow pixels to be merged: their operands repeat over pixels."""
-    return all(tensor(v).size == tensor(v).shape[-1] if tensor(v).rank else True for v in group.inputs())
 
 
 def depthwise_call(

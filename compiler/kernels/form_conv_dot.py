@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ from .form_border import number
 from .former import Former
 
 
-@dataclass(frozen=True)
-class DotCall:
+class DotCall(NamedTuple):
     """What the kernel is called with: weights [stretches, O, numbers], units and their FLOPs, parameters."""
 
     weights: Value

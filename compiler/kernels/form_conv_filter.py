@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ...runtime.spec import f32
 from ..cost.filter_gradient import BLOCK_PIXELS, UNITS, choose_filter_gradient
@@ -30,8 +30,7 @@ from .former import Former, Group, forms
 WIDTH, MANY_CHANNELS, LEAST_ROW = 64, 512, 32
 
 
-@dataclass(frozen=True)
-class _Sum:
+class _Sum(NamedTuple):
     """What one call computes: buffers, and how the window slides."""
 
     x: Value
@@ -116,7 +115,7 @@ def _call(f: Former, op: ConvFilterGradient, x: Value, dy: Value, y: Value, coun
         unit_cost=(2.0 * number(product(images)) * inner * outer[0] * outer[1] / units, 0),
         cost_of=[op] if counted else (),
         location=op.location,
-        why=replace(choice.why, text=f"{choice.why.text}; {against}" if against else choice.why.text),
+        why=choice.why._replace(text=f"{choice.why.text}; {against}" if against else choice.why.text),
     )
     if choice.parts > 1:
         _add_up(f, op, sums, y)

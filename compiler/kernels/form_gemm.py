@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from ...runtime.spec import f32
@@ -32,6 +31,11 @@ def as_rows(f: Former, v: Value) -> Value | None:
     if t.rank == 2:
         return v
     return f.view(v, (product(sizes), c), (found[-1][1] if found else c, last))
+
+
+def extras_flat(group: Group) -> bool:
+    """Whether the steps on the result allow pixels to be merged: their operands repeat over pixels."""
+    return all(tensor(v).size == tensor(v).shape[-1] if tensor(v).rank else True for v in group.inputs())
 
 
 def strided(f: Former, x: Value, strides: tuple[int, ...], shape: Sequence[Dim]) -> Value:
@@ -72,7 +76,7 @@ def gemm_of(
     if turned_w and choice.tiles * choice.tile[0] < m:
         # several units would turn it around
         w, turned_w = _turned(f, w, location or (group.location if group else None)), False
-        choice = choose_gemm(f.target, replace(given, turned_w=False))
+        choice = choose_gemm(f.target, given._replace(turned_w=False))
     size = memory_size(f.target, choice)
     memory = [f.alloc((Sym.symbol(THREADS), size), t.dtype)] if size else []
     sums = whole if choice.parts == 1 else f.alloc((choice.parts, m, n), t.dtype)

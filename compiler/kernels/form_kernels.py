@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...runtime.abi import MAX_RANK
 from ...runtime.errors import UnsupportedError
 from ...runtime.spec import i32
 from ..ir.core import Block, Builder, Op, Region, Value
-from ..ir.dims import Sym, symbols_of
-from ..ir.parser import DIMS
+from ..ir.dims import DIMS, Sym, symbols_of
 from ..ir.passes import Pass, PassContext
 from ..ir.types import FunctionType, MemRefType, TensorType
 from ..ops.base import GraphOp, tensor
 from ..ops.builtin import FuncOp, ReturnOp, functions
 from ..ops.constant import Constant
 from ..ops.control import If, While, Yield
+from ..ops.conv import Conv2D
 from ..ops.fused import FUSED, FUSED_OPS, expand_epilogue
 from ..ops.norm import BatchNorm
 from ..ops.shape import Reshape
@@ -24,7 +24,6 @@ from ..ops.variable import AssignVariable, ReadVariable, Variable
 from ..passes.widen_half import computes_with_half
 from ..target import Target
 from . import form_others
-from .bands import form_bands, plan_bands
 from .dialect_kern import Deliver
 from .dialect_memory import memref
 from .form_moves import copy
@@ -32,7 +31,9 @@ from .former import Former, Group, Kernels, buffer_type, form_of, refuse
 from .grouping import group_block
 from .late_sizes import LateSizes
 from .places import plan_places
-from .pooled import fuse_pools
+
+if TYPE_CHECKING:
+    from .bands import Chain
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,16 @@ def _computed(v: Value, block: Block) -> bool:
 def convert_block(f: Former, block: Block) -> None:
     """Calls for all groups of a block."""
     groups = group_block(block)
-    fuse_pools(f, groups)
-    plan_places(f, block, groups)
-    chains = plan_bands(f, block, groups)
+    chains: dict[Op, Chain] = {}
+    if any(isinstance(op, Conv2D) for op in block.ops):
+        from .bands import plan_bands  # with all kernels of convolutions, so only where there are some
+        from .pooled import fuse_pools
+
+        fuse_pools(f, groups)
+        plan_places(f, block, groups)
+        chains = plan_bands(f, block, groups)
+    else:
+        plan_places(f, block, groups)
     for op in block.ops:
         if op.has("terminator"):
             break
@@ -190,7 +198,7 @@ def convert_block(f: Former, block: Block) -> None:
             continue  # computed together with what follows
         try:
             if chain is not None:
-                form_bands(f, chain)
+                chain.form(f)
             else:
                 _form(f, group)
         except UnsupportedError as e:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..cost.choose import choose_matmul
 from ..cost.reasons import Why, product_reason, repeated
 from ..cost.tiles import depth_block
@@ -16,9 +14,9 @@ from . import matvec
 from .dialect_kern import THREADS
 from .dialect_memory import memref
 from .family import pack_panels
-from .form_conv import extras_flat, number
+from .form_border import number
 from .form_filters import FAR_ROWS
-from .form_gemm import gemm_of
+from .form_gemm import extras_flat, gemm_of
 from .form_moves import copy
 from .former import Former, Group, forms
 
@@ -68,7 +66,7 @@ def form_matmul(f: Former, group: Group) -> None:
         steps = depth_block(f.target, number(m), tile[0], tile[1] * f.target.lanes, k, xt.dtype.size)
         if steps:
             params["depth_block"] = steps
-            why = replace(why, text=f"{why.text}; {steps} steps of the sums at a time")
+            why = why._replace(text=f"{why.text}; {steps} steps of the sums at a time")
             sums = [] if yt.dtype == xt.dtype else [f.alloc(yt.shape, xt.dtype)]
     turns = w is f.buffers.get(op.y) and _turns(op)
     if turns or (not packed and w is f.buffers.get(op.y) and _worth_copying(m, n, k, tile)):

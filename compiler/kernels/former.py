@@ -7,17 +7,17 @@ that is possible, reshapes are views, and calls that need the same code share a 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...runtime.errors import UnsupportedError
 from ...runtime.spec import DType
 from ..cost.flops import bytes_moved, flops
 from ..cost.reasons import Why
-from ..ir.attributes import Array, Dense, SymbolRef
+from ..ir.attributes import Array, Dense, SymbolRef, attribute_key
 from ..ir.core import Block, Builder, Op, Region, Value
 from ..ir.dims import Dim, Sym, symbols_of
 from ..ir.location import Location
@@ -33,6 +33,7 @@ from ..target import Target
 from .body import signless
 from .dialect_kern import Alloc, KernCall, KernConstant, Kernel, KernView, describe_buffer
 from .dialect_memory import memref
+from .files import import_form
 from .late_sizes import LateSizes
 from .own_types import alike, counted_type, renamed, renamed_type
 
@@ -60,8 +61,13 @@ def forms(*classes: type[Op]) -> Callable[[Form], Form]:
 
 
 def form_of(op: Op) -> Form | None:
-    """How an op becomes kernel calls, when anything is registered for its class."""
-    return next((FORMS[c] for c in type(op).__mro__ if c in FORMS), None)
+    """How an op becomes kernel calls, when anything is registered for its class; the file is imported when its ops
+    are first asked for."""
+    for c in type(op).__mro__:
+        import_form(c.__name__)
+        if c in FORMS:
+            return FORMS[c]
+    return None
 
 
 def buffer_type(t: TensorType) -> MemRefType:
@@ -133,8 +139,7 @@ class Place:
     buffer: Value | None = None
 
 
-@dataclass(frozen=True)
-class Bordered:
+class Bordered(NamedTuple):
     """A buffer with an image inside: `low` zeros lie in front of it along each spatial dimension."""
 
     buffer: Value
@@ -146,11 +151,15 @@ class Kernels:
 
     def __init__(self, module: Op) -> None:
         self.module = module
-        self.by_key: dict[str, str] = {}
+        #: names by texts, and of kernels without a region by attributes, which say as much sooner
+        self.by_key: dict[Hashable, str] = {}
         self.last: Op | None = None
 
     def share(self, kernel: Kernel) -> str:
         """The name of this kernel or of an equal one that is there already."""
+        attributes = "" if kernel.regions else attribute_key(kernel.attributes)
+        if attributes in self.by_key:
+            return self.by_key[attributes]
         key = print_op(kernel, locations=False, names=False)
         if key not in self.by_key:
             digest = hashlib.sha256(key.encode()).hexdigest()[:8]
@@ -159,7 +168,7 @@ class Kernels:
             # in front of everything else; what stood there when this pass began may be gone by now
             body = self.module.body
             self.last = body.insert(kernel, self.last.next if self.last is not None else body.first)
-        return self.by_key[key]
+        return self.by_key.setdefault(attributes or key, self.by_key[key])
 
 
 @dataclass

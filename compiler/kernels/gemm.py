@@ -12,7 +12,7 @@ what the next block reads of the right operand.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..cost.gemm import columns_of, one_width
 from ..cost.tiles import UNROLL, split_rows, steps_at_once
@@ -45,8 +45,7 @@ AT_ONCE = 16
 FEW = 4
 
 
-@dataclass(frozen=True)
-class _Block:
+class _Block(NamedTuple):
     """Steps `first` and on of the sum; `start` and `end` tell whether sums begin and end with them: a condition where
     the same code computes several blocks."""
 

@@ -13,7 +13,7 @@ Uses inside of loops and conditionals count as uses by the whole of these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..ir.core import Op, Value
 from ..ir.types import MemRefType
@@ -40,8 +40,7 @@ def reads_where_it_writes(kernel: Kernel, operand: int) -> bool:
     return ALIGNED.get(kernel.family, operand + 1) <= operand and "depth_block" not in kernel.params
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """One operand of an op that touches memory, and which op of the function's own block that happens in."""
 
     at: Op

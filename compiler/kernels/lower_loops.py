@@ -4,15 +4,13 @@ memory: the arena, the read-only segment and the state."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ...runtime.abi import STATUS
 from ...runtime.errors import UnsupportedError
 from ...runtime.spec import boolean, i8, i32, i64
 from ..ir.core import Block, Op, Region, Value
-from ..ir.dims import Sym, product, symbols_of
-from ..ir.parser import DIMS
+from ..ir.dims import DIMS, Sym, product, symbols_of
 from ..ir.passes import Pass, PassContext
 from ..ir.types import FunctionType, MemRefType, ScalarType, Type, index
 from ..ops.base import split_requirement
@@ -37,13 +35,12 @@ from .dialect_kern import (
     KernView,
     Reserve,
 )
-from .family import LOWERINGS
+from .family import lowering_of
 
 #: tasks for each thread, so that a slow thread's work can be taken over
 TASKS_PER_THREAD = 4
 
 
-@dataclass(frozen=True)
 class LowerLoops(Pass):
     """Lowers kernels and functions to loops."""
 
@@ -63,7 +60,7 @@ class LowerLoops(Pass):
             func.erase()
         module.attributes["kern.calls"] = tuple(calls)
         for kernel in kernels.values():
-            lowered = LOWERINGS[kernel.family](kernel, context.target)
+            lowered = lowering_of(kernel.family)(kernel, context.target)
             module.body.insert(lowered, kernel)
             kernel.erase()
 

@@ -25,7 +25,7 @@ from ..ops.resize import Resize
 from ..ops.shape import BroadcastTo, Concat, Pad, Slice, Transpose
 from .body import signless
 from .form_border import frame
-from .form_conv import border_wanted, extras_flat
+from .form_gemm import extras_flat
 from .form_moves import inside_of, part_of
 from .former import Bordered, Former, Group, Place
 
@@ -87,6 +87,8 @@ class _Plan:
             self.spread.add(v)
 
     def _border(self, op: Conv2D | Conv3D) -> Margins | None:
+        from .form_conv import border_wanted  # with all kernels of convolutions: only where there are some
+
         return border_wanted(self.f, op, self.groups[op].pool)
 
     def _put(self, v: Value, by: Op, make: Callable[[], Value]) -> None:

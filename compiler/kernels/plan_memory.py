@@ -42,7 +42,6 @@ class Buffer:
     offset: int = -1
 
 
-@dataclass(frozen=True)
 class PlanMemory(Pass):
     """Gives every buffer its offset; variables and results are computed in place where that is safe."""
 

@@ -9,7 +9,7 @@ dimension; when some buffer is strided along it, elements go one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...runtime.spec import boolean
 from ..ir.core import Value
@@ -28,8 +28,7 @@ from .family import KernelBuilder, lowers
 BLOCK = 4096
 
 
-@dataclass(frozen=True)
-class Walk:
+class Walk(NamedTuple):
     """A merged iteration space: sizes, and for each buffer a stride per dimension (0: repeats).
 
     `unproved` are sizes of inputs and of the result that differ where an input's turns out to be 1 and repeats;

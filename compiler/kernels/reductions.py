@@ -12,9 +12,8 @@ depend on threads; and a sum of sums rounds less than one long sum.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..ir.core import Value
 from ..ir.types import MemRefType
@@ -32,8 +31,7 @@ from .reduce import Reducer
 COLUMNS = 64
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(NamedTuple):
     """Merged dimensions: whether each is reduced, sizes, and for each input its strides (0: repeats)."""
 
     reduced: tuple[bool, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..ir.core import Value
 from ..ir.types import VectorType
@@ -48,8 +49,7 @@ def accumulate(
     return _Sum(b, left, right, ahead, apart, longest).nest(depths, [], acc)
 
 
-@dataclass(frozen=True)
-class _Sum:
+class _Sum(NamedTuple):
     """The arguments of `accumulate`."""
 
     b: LoopBuilder

@@ -9,7 +9,7 @@ interleaved or taken apart instead. Axes run backwards are read as vectors, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..ir.core import Value
 from ..ir.dims import Dim, product
@@ -27,8 +27,7 @@ BLOCK = 64
 MOST_WOVEN = 4
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How a copy is done: `how` is "tiles", "weave", "unweave" or "backwards"; `axis` is the source's dense one."""
 
     how: str

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 from ...runtime.spec import DType
 from ..cost.tiles import PANEL, UNROLL
-from ..cost.winograd import transform
 from ..ir.core import Value
 from ..ir.dims import Dim, product
 from ..ops.builtin import FuncOp
@@ -24,7 +23,7 @@ from .dialect_kern import Kernel, as_dims
 from .family import KernelBuilder, lowers
 from .pool import largest, lowest_row
 from .winograd_product import Part, Products
-from .winograd_transforms import Combiner
+from .winograd_transforms import Combiner, factors
 
 
 class _Winograd:
@@ -34,7 +33,7 @@ class _Winograd:
         self.b = KernelBuilder(kernel)
         self.kernel, self.target, self.lanes = kernel, target, target.lanes
         p = kernel.params
-        self.rows, self.columns = (transform(m, r) for m, r in zip(p["m"], p["r"], strict=True))
+        self.rows, self.columns = (factors(m, r) for m, r in zip(p["m"], p["r"], strict=True))
         self.size = (self.rows.size, self.columns.size)
         self.points = self.size[0] * self.size[1]
         self.dtype: DType = kernel.inputs[0].dtype

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from ...runtime.spec import DType
 from ..cost.tiles import even_rows, split_columns, steps_at_once
-from ..cost.winograd import Matrix, transform
 from ..cost.winograd_gradient import longest_sum
 from ..ir.core import Value
 from ..target import Target
@@ -24,7 +23,7 @@ from .build import Index
 from .dialect_kern import Kernel
 from .family import KernelBuilder, zero_row
 from .tiles import Depth, accumulate
-from .winograd_transforms import Combiner
+from .winograd_transforms import Combiner, Factor, factors, ordered
 
 #: takes point, first channel and vector of a transformed tile
 Put = Callable[[int, Index, Value], None]
@@ -35,8 +34,8 @@ class Side(NamedTuple):
 
     size: tuple[int, int]
     sure: tuple[int, int]
-    left: Matrix
-    right: Matrix
+    left: Factor
+    right: Factor
 
 
 class Gradient:
@@ -48,7 +47,7 @@ class Gradient:
         p: dict[str, Any] = kernel.params
         self.steps: tuple[int, int] = p["m"]
         taps: tuple[int, int] = p["r"]
-        self.rows, self.columns = (transform(r, m) for m, r in zip(self.steps, taps, strict=True))
+        self.rows, self.columns = (factors(r, m) for m, r in zip(self.steps, taps, strict=True))
         self.size = (self.rows.size, self.columns.size)
         self.points = math.prod(self.size)
         self.grid: tuple[int, int, int] = p["grid"]
@@ -141,11 +140,11 @@ class Gradient:
         b = self.b
 
         def combined() -> list[Value]:
-            factors = [(i, f) for i, f in enumerate(side.left[first]) if f]
-            sums = (self.combiner.sum([(f, pixel(i, j)) for i, f in factors]) for j in range(side.size[1]))
-            return [v for v in sums if v is not None]
+            terms = [(f, i) for i, f in enumerate(side.left.matrix[first]) if f]
+            columns = range(side.size[1])
+            return [self.combiner.sum(ordered((f, pixel(i, j)) for f, i in terms)) for j in columns]
 
-        if first + 1 == len(side.left):
+        if first + 1 == len(side.left.matrix):
             return combined()
         here = b.compare("eq", line, first)
         return list(b.choose(here, combined, lambda: self._line(pixel, side, line, first + 1)))

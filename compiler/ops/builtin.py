@@ -7,8 +7,8 @@ from typing import Any
 from ...runtime.errors import VerifyError
 from ..ir.attributes import Attribute
 from ..ir.core import Block, Op, Region, Value
+from ..ir.dims import DIMS
 from ..ir.opdef import Attr, DefinedOp, Variadic
-from ..ir.parser import DIMS
 from ..ir.types import FunctionType, TensorType, Type
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from statistics import NormalDist
 
 import numpy as np
 
@@ -20,6 +19,8 @@ def _each(f: Callable[[float], float]) -> Callable[..., Array]:
 
 def _ndtri(p: float) -> float:
     if 0 < p < 1:
+        from statistics import NormalDist  # with all of fractions and decimal
+
         return NormalDist().inv_cdf(p)
     return -math.inf if p == 0 else math.inf if p == 1 else math.nan
 

@@ -12,6 +12,7 @@ FILES = (
     "fold_batch_norm",
     "fold_constants",
     "fuse_conv_bias_relu",
+    "recompute",
     "widen_half",
 )
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ...runtime.errors import PassError
 from ..ir.core import Op, Value
@@ -21,7 +20,6 @@ __all__ = [
 CAP = 20
 
 
-@dataclass(frozen=True)
 class Canonicalize(Pass):
     """Applies identities that are exact bit for bit, puts constants to the right, takes known branches,
     drops unused ops."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from ..ir.attributes import attribute_key
 from ..ir.core import Block, Op
@@ -13,7 +12,6 @@ from ..ops.constant import Constant
 from ..ops.variable import AssignVariable, ReadVariable
 
 
-@dataclass(frozen=True)
 class Cse(Pass):
     """Merges ops that compute the same from the same; reads of a variable only between assignments."""
 

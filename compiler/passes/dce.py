@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..ir.core import Block, Op
 from ..ir.dims import Sym, symbols_of
 from ..ir.passes import Pass, PassContext
@@ -14,7 +12,6 @@ from ..ops.builtin import FuncOp, functions
 from ..ops.dynamic import DefineSize
 
 
-@dataclass(frozen=True)
 class Dce(Pass):
     """Removes ops whose results nobody uses, also inside regions; variables stay, they are state."""
 

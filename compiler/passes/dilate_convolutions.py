@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..ir.core import Builder, Op, Value
 from ..ir.dims import Dim, product
@@ -15,8 +15,7 @@ from ..ops.windows import static_pads
 from .shared import inherit, where
 
 
-@dataclass(frozen=True)
-class Blocks:
+class Blocks(NamedTuple):
     """An image whose axes from 1 on were cut into blocks: `axes` are where the convolution has them."""
 
     image: Value
@@ -25,7 +24,6 @@ class Blocks:
     ops: tuple[Op, ...]
 
 
-@dataclass(frozen=True)
 class DilateConvolutions(Pass):
     """space-to-batch → conv2d → batch-to-space  becomes a dilated conv2d."""
 

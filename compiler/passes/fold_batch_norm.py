@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...runtime.spec import f32
@@ -37,7 +35,6 @@ MOST_DEVIATIONS = 16
 FACTORS = (1e-6, 1e6)
 
 
-@dataclass(frozen=True)
 class FoldBatchNorm(Pass):
     """convolution or matmul → batch_norm (or mul and add by channel)  becomes one with scaled weights and a
     bias, and mul by a number → convolution or matmul one with scaled weights; a batch_norm elsewhere becomes mul and

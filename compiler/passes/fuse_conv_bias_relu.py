@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..ir.core import Builder, Op, Value
 from ..ir.passes import Pass, PassContext
@@ -15,8 +16,7 @@ _STEPS: dict[type[Op], str] = {step_class(s): s for s in BINARY_STEPS + UNARY_ST
 _TARGETS: dict[type[Op], type[Op]] = {**FUSED, **{cls: cls for cls in FUSED.values()}}
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One op of the epilogue, with the other operand of a binary one."""
 
     op: Op

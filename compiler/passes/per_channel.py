@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,7 @@ from ..ops.norm import BatchNorm
 from .shared import dense_of, float64_of, where
 
 
-@dataclass(frozen=True)
-class Affine:
+class Affine(NamedTuple):
     """x * scale + offset, by channel in float64. `scales` and `shifts` tell which of the two the ops did."""
 
     scale: Array

@@ -11,6 +11,7 @@ from .dilate_convolutions import DilateConvolutions
 from .fold_batch_norm import FoldBatchNorm
 from .fold_constants import FoldConstants
 from .fuse_conv_bias_relu import FuseConvBiasRelu
+from .recompute import Recompute
 from .widen_half import WidenHalf
 
 #: what every model goes through at the graph level
@@ -25,6 +26,7 @@ GRAPH_PASSES: tuple[Pass, ...] = (
     FuseConvBiasRelu(),
     Cse(),
     WidenHalf(),
+    Recompute(),  # what it makes twice would be merged again
     Dce(),
 )
 

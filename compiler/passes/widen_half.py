@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...runtime.spec import DType, f32
 from ..ir.core import Builder, Op, Value
 from ..ir.passes import Pass, PassContext
@@ -19,7 +17,6 @@ MOVES = (Constant, Cast, Select, shape.BroadcastTo, shape.Concat, shape.Gather, 
          shape.Transpose)  # fmt: skip
 
 
-@dataclass(frozen=True)
 class WidenHalf(Pass):
     """Computes with 16-bit floats as float32, rounded after every op."""
 

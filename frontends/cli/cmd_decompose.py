@@ -14,7 +14,8 @@ import numpy as np
 from ...compiler.driver import compile_module
 from ...compiler.ir.core import Op
 from ...compiler.options import CompileOptions
-from ...compiler.passes.decompose_conv import parse_decomposition, row_of
+from ...compiler.passes.decompose_conv import parse_decomposition
+from ...compiler.passes.decomposition import row_of
 from ...compiler.passes.rank_choice import Choice, Wish
 from ...runtime import Model, load
 from ...runtime.errors import ExecutionError, InputError, OptionError

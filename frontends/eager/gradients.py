@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...compiler.autodiff.reverse import gradients
 from ...compiler.ir.attributes import Array
@@ -20,8 +19,7 @@ _MOST = 256
 _recipes: OrderedDict[Any, Recipe] = OrderedDict()
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """An op to be made on values by their numbers, or a constant."""
 
     op: type[Op] | None
@@ -33,8 +31,7 @@ class Step:
     template: Template | None = None
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(NamedTuple):
     """How gradients are made of the values of a graph, which are numbered in order, results of steps after them.
     `wanted` are the numbers of the gradients."""
 

@@ -17,7 +17,8 @@ from ...compiler.ops.builtin import functions
 from ...compiler.options import CompileOptions
 from ...compiler.passes.decomposable import Layer as Decomposable
 from ...compiler.passes.decomposable import keyed, layer_of
-from ...compiler.passes.decompose_conv import DecomposeConv, row_of
+from ...compiler.passes.decompose_conv import DecomposeConv
+from ...compiler.passes.decomposition import row_of
 from ...compiler.passes.fold_constants import FoldConstants
 from ...compiler.passes.rank_choice import Choice, Wish, choose
 from ...compiler.passes.seen import Moments

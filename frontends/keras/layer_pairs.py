@@ -8,7 +8,7 @@ from typing import Any
 from ...compiler.ir.attributes import Array
 from ...compiler.passes.decomposable import Layer as Decomposable
 from ...compiler.passes.decomposable import Point
-from ...compiler.passes.decompose_conv import factor_names
+from ...compiler.passes.decomposition import factor_names
 from ...compiler.passes.low_rank import HORIZONTAL
 from .layers.convolution import Conv2D
 from .layers.convolution_depthwise import DepthwiseConv2D

@@ -12,7 +12,8 @@ from ...compiler.ir.attributes import Array
 from ...compiler.ir.core import Op
 from ...compiler.ir.passes import BaseObserver, Pass, PassContext
 from ...compiler.passes.decomposable import Layer, layer_of
-from ...compiler.passes.decompose_conv import DECOMPOSITIONS, USUAL_TARGET, DecomposeConv
+from ...compiler.passes.decompose_conv import DECOMPOSITIONS, DecomposeConv
+from ...compiler.passes.decomposition import USUAL_TARGET
 from ...compiler.passes.kernel_matrices import HORIZONTAL, VERTICAL, as_matrices
 from ...compiler.passes.rank_choice import Choice
 

@@ -9,7 +9,8 @@ from ...compiler.ir.attributes import Array
 from ...compiler.ir.core import Op, Value
 from ...compiler.options import CompileOptions
 from ...compiler.passes.decomposable import keyed, layers_of
-from ...compiler.passes.decompose_conv import DECOMPOSITIONS, replace, row_of
+from ...compiler.passes.decompose_conv import DECOMPOSITIONS
+from ...compiler.passes.decomposition import replace, row_of
 from ...compiler.passes.rank_choice import Choice, Wish, choose
 from ...compiler.passes.seen import Moments
 from ...compiler.target import resolve_target

@@ -7,7 +7,8 @@ from typing import Any
 from ...compiler.ir.core import Op
 from ...compiler.ir.passes import PassContext
 from ...compiler.options import CompileOptions
-from ...compiler.passes.decompose_conv import DECOMPOSITIONS, decompose, parse_decomposition
+from ...compiler.passes.decompose_conv import DECOMPOSITIONS, parse_decomposition
+from ...compiler.passes.decomposition import decompose
 from ...compiler.target import resolve_target
 from ...runtime.errors import OptionError
 from .. import sniff

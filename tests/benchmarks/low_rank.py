@@ -36,9 +36,10 @@ class Case:
     batch: int
 
     def rank(self, factor: int) -> int:
-        """The largest rank whose pair has that many times fewer FLOPs; multiples of 8 where there are some."""
+        """The largest rank whose pair has that many times fewer FLOPs at least; a multiple of 16 where there is one, as
+        decompose-conv takes them."""
         rank = self.kernel * self.channels // (2 * factor)
-        return max(rank // 8 * 8 or rank, 1)
+        return max(rank // 16 * 16 or rank, 1)
 
     def layers(self, rank: int) -> list[Any]:
         make, n = keras.layers.Conv2D, self.kernel

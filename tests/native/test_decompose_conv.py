@@ -22,7 +22,8 @@ from netwright.compiler.ops.matmul import MatMul
 from netwright.compiler.ops.pool import MaxPool2D
 from netwright.compiler.ops.shape import Concat
 from netwright.compiler.options import CompileOptions
-from netwright.compiler.passes.decompose_conv import DECOMPOSITIONS, decompose, parse_decomposition
+from netwright.compiler.passes.decompose_conv import DECOMPOSITIONS, parse_decomposition
+from netwright.compiler.passes.decomposition import decompose
 from netwright.compiler.passes.rank_choice import Wish
 from netwright.compiler.target import resolve_target
 from netwright.runtime.errors import OptionError

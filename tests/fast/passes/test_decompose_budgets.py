@@ -17,7 +17,8 @@ from netwright.compiler.ops.conv import Conv2D
 from netwright.compiler.ops.elementwise import Add
 from netwright.compiler.ops.pool import AvgPool2D, MaxPool2D
 from netwright.compiler.ops.shape import Concat
-from netwright.compiler.passes.decompose_conv import DECOMPOSITIONS, decompose
+from netwright.compiler.passes.decompose_conv import DECOMPOSITIONS
+from netwright.compiler.passes.decomposition import decompose
 from netwright.compiler.passes.rank_choice import Wish
 from netwright.compiler.passes.shared import dense_of
 from netwright.compiler.target import TARGETS
