@@ -48,7 +48,7 @@ MOST_REPEATED = 256 << 20  # bytes of constants whose elements are all one
 
 #: objects that appear between two searches for cycles of garbage while a model is compiled: passes make hundreds of
 #: thousands that stay, and going through them again and again takes a quarter of their time
-BETWEEN_COLLECTIONS = 100_000
+BETWEEN_COLLECTIONS = 1_000_000
 
 
 @contextmanager
@@ -192,6 +192,7 @@ def write_reproducer(original: Op, before: Sequence[Pass], failing: Pass, target
     return str(path)
 
 
+@fewer_collections()
 def compile_module(
     module: Op,
     output: str | os.PathLike[str],
@@ -234,7 +235,7 @@ def compile_module(
     else:
         key = None
     own, dump = observers_for(options)
-    with step("passes"), fewer_collections():
+    with step("passes"):
         context = run_passes(module, options, target, [*own, *observers], given)
     manifest: dict[str, Any] = {
         "netwright": VERSION,
@@ -253,7 +254,7 @@ def compile_module(
         manifest.update(_measured(module, target, manifest, step, measure))
     objects = Objects(target)
     with objects:
-        with step("emit"), fewer_collections():
+        with step("emit"):
             emitted = emit_module(module, target, manifest, objects.add)
         with step("llvm"):
             code = objects.finish()
@@ -266,6 +267,7 @@ def compile_module(
     keep = partial(cache.store, key) if cache is not None and key is not None else None
     with step("link"):
         link(code, path, soname=soname, payload=payload(module), linker=options.linker, finished=keep)
+    module.body.dissolve()
     notes = cache.notes if cache is not None else []
     return Compiled(path, manifest, context.remarks, step.seconds, emitted.text, notes=notes)
 

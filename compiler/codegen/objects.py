@@ -24,6 +24,8 @@ class Objects:
         self._waiting: SimpleQueue[tuple[int, str] | None] = SimpleQueue()
         self._most = len(os.sched_getaffinity(0))
         self._threads: list[Thread] = []
+        # in a thread it would take long beside one that emits: each turns to Python often, and waits for its turn
+        _machine(target)
 
     def add(self, text: str) -> None:
         self._made.append(None)

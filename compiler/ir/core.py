@@ -240,6 +240,24 @@ class Block:
         self.args.append(v)
         return v
 
+    def dissolve(self) -> None:
+        """Takes all ops apart, which refer to each other in cycles: their memory is free at once, without a search for
+        such garbage. Nothing of the block can be used afterwards."""
+        for v in self.args:
+            v.uses.clear()
+        self.args = []
+        op, self.first, self.last = self.first, None, None
+        while op is not None:
+            following = op.next
+            op.operands = op.results = ()
+            op.block = op.prev = op.next = None
+            for region in op.regions:
+                for block in region.blocks:
+                    block.dissolve()
+                    block.region = None
+            op.regions = []
+            op = following
+
     def insert(self, op: OpT, before: Op | None = None) -> OpT:
         """Puts a detached op in front of `before`, or at the end."""
         if op.block is not None:
