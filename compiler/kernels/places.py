@@ -20,6 +20,7 @@ from ..ops.conv import Conv2D, Conv3D, ConvTranspose
 from ..ops.conv_gradient import ConvFilterGradient
 from ..ops.matmul import MatMul
 from ..ops.pool import AvgPool2D, AvgPool3D, MaxPool2D, MaxPool3D
+from ..ops.pool_gradient import MaxPoolGradient
 from ..ops.rearrange import Reverse
 from ..ops.resize import Resize
 from ..ops.shape import BroadcastTo, Concat, Pad, Slice, Transpose
@@ -129,7 +130,9 @@ class _Plan:
             return True
         anchor = self.groups[user].anchor
         if user is not anchor:  # one of the steps of a body
-            return anchor is None or isinstance(anchor, IMAGES) or _is_plain_product(anchor)
+            return anchor is None or _takes_views(anchor)
+        if isinstance(user, MaxPoolGradient):
+            return True
         if v in user.operands[1:]:
             return False
         if isinstance(user, Resize):
@@ -191,6 +194,13 @@ def _writes_views(group: Group) -> bool:
     if anchor is None or isinstance(anchor, (*IMAGES, Concat, Pad)):
         return True
     return _is_simple_resize(anchor) or _is_plain_product(anchor)
+
+
+def _takes_views(anchor: Op) -> bool:
+    """Whether a kernel's body can read values that lie anywhere. With strides, phases that share a kernel do not."""
+    if isinstance(anchor, ConvTranspose):
+        return {*anchor.strides} == {1}
+    return isinstance(anchor, IMAGES) or _is_plain_product(anchor)
 
 
 def _is_plain_product(op: Op) -> bool:
