@@ -66,6 +66,9 @@ class DType:
     def is_integer(self) -> bool:
         return self.kind in "iu"
 
+    def __hash__(self) -> int:
+        return self.code  # types are keys of many tables
+
     def __str__(self) -> str:
         return self.tf_name
 
