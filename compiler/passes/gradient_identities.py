@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..ir.core import Value
@@ -22,13 +24,14 @@ def mask_before_pool(s: Site, op: e.Select) -> Replacement:
     A maximum's gradient goes to pixels that equal the maximum, so that a comparison of the pixel is as true as that of
     the maximum; all others get 0 either way.
     """
-    zero, pool = one_value(op.y), op.x.definer
-    if zero is None or zero != 0 or np.signbit(zero) or not isinstance(pool, MaxPoolGradient):
+    pool = op.x.definer
+    if not isinstance(pool, MaxPoolGradient) or op.result.type != pool.result.type:
         return None
-    if len(pool.result.users) > 1 or op.result.type != pool.result.type:
+    zero = _number(op.y)
+    if zero is None or zero != 0 or np.signbit(zero) or not _is_about(op.condition, pool.x):
+        return None
+    if len(pool.result.users) > 1:
         return s.refuse("the pool's gradient is also wanted without the mask")
-    if not _is_about(op.condition, pool.x):
-        return None
     s.through(pool)
     masked = s(e.Select, _of(s, op.condition, pool.x, pool.y), pool.dy, op.y)
     return s(MaxPoolGradient, pool.x, pool.y, masked, **pool.attributes)
@@ -42,7 +45,12 @@ def _is_about(condition: Value, image: Value) -> bool:
     if not isinstance(op, e.Compare):
         return False
     numbers = [v for v in op.operands if v is not image]
-    return len(numbers) == 1 and one_value(numbers[0]) is not None and tensor(numbers[0]).rank == 0
+    return len(numbers) == 1 and _number(numbers[0]) is not None
+
+
+def _number(v: Value) -> Any:
+    """The number that a constant scalar is: it goes with images of any size."""
+    return one_value(v) if tensor(v).rank == 0 else None
 
 
 def _of(s: Site, condition: Value, image: Value, pooled: Value) -> Value:

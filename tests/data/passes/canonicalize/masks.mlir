@@ -31,6 +31,17 @@ func.func @kept(%x: tensor<1x4x4x2xf32>, %z: tensor<1x4x4x2xf32>, %y: tensor<1x2
   %sign = graph.select(%q, %i, %minus) : tensor<1x4x4x2xf32>
   func.return(%another, %twice, %h, %sign)
 }
+func.func @of_zeros_as_large_as_the_image(%x: tensor<1x4x4x2xf32>, %y: tensor<1x2x2x2xf32>, %dy: tensor<1x2x2x2xf32>) -> (tensor<1x4x4x2xf32>, tensor<1x4x4x2xf32>) {
+  %zero = graph.constant() {value = dense<0.0> : tensor<f32>} : tensor<f32>
+  %zeros = graph.constant() {value = dense<0.0> : tensor<1x4x4x2xf32>} : tensor<1x4x4x2xf32>
+  %g = graph.max_pool_gradient(%x, %y, %dy) {kernel = [2, 2], strides = [2, 2]} : tensor<1x4x4x2xf32>
+  %p = graph.greater(%x, %zero) : tensor<1x4x4x2xi1>
+  %a = graph.select(%p, %g, %zeros) : tensor<1x4x4x2xf32>
+  %h = graph.max_pool_gradient(%x, %y, %y) {kernel = [2, 2], strides = [2, 2]} : tensor<1x4x4x2xf32>
+  %q = graph.greater(%x, %zeros) : tensor<1x4x4x2xi1>
+  %b = graph.select(%q, %h, %zero) : tensor<1x4x4x2xf32>
+  func.return(%a, %b)
+}
 // ----- after
 // module {
 //   func.func @relu(%x: tensor<2x5x6x3xf32>, %dy: tensor<2x2x3x3xf32>) -> (tensor<2x5x6x3xf32>) {
@@ -64,6 +75,17 @@ func.func @kept(%x: tensor<1x4x4x2xf32>, %z: tensor<1x4x4x2xf32>, %y: tensor<1x2
 //     %i = graph.max_pool_gradient(%x, %dy, %dy) {kernel = [2, 2], strides = [2, 2]} : tensor<1x4x4x2xf32>
 //     %sign = graph.select(%q, %i, %minus) : tensor<1x4x4x2xf32>
 //     func.return(%another, %twice, %h, %sign)
+//   }
+//   func.func @of_zeros_as_large_as_the_image(%x: tensor<1x4x4x2xf32>, %y: tensor<1x2x2x2xf32>, %dy: tensor<1x2x2x2xf32>) -> (tensor<1x4x4x2xf32>, tensor<1x4x4x2xf32>) {
+//     %zero = graph.constant() {value = dense<0.0> : tensor<f32>} : tensor<f32>
+//     %zeros = graph.constant() {value = dense<0.0> : tensor<1x4x4x2xf32>} : tensor<1x4x4x2xf32>
+//     %g = graph.max_pool_gradient(%x, %y, %dy) {kernel = [2, 2], strides = [2, 2]} : tensor<1x4x4x2xf32>
+//     %p = graph.greater(%x, %zero) : tensor<1x4x4x2xi1>
+//     %a = graph.select(%p, %g, %zeros) : tensor<1x4x4x2xf32>
+//     %h = graph.max_pool_gradient(%x, %y, %y) {kernel = [2, 2], strides = [2, 2]} : tensor<1x4x4x2xf32>
+//     %q = graph.greater(%x, %zeros) : tensor<1x4x4x2xi1>
+//     %b = graph.select(%q, %h, %zero) : tensor<1x4x4x2xf32>
+//     func.return(%a, %b)
 //   }
 // }
 // reason: graph.select (?): the pool's gradient is also wanted without the mask
