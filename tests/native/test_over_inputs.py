@@ -78,7 +78,7 @@ def test_products_add_to_what_is_there(tmp_path: Path) -> None:
         again = b(Add, b(MatMul, product, x), product)
         return b(Transpose, again, permutation=(1, 0))
 
-    for size in (5, 33, 200):
+    for size in (5, 33, 200, 700):
         check(graph(net, [tensor(size, size), tensor(size, size)]), tmp_path)
 
 
