@@ -252,15 +252,14 @@ def compile_module(
         manifest["decompositions"] = [{"output_error": None, **row} for row in rows]
     if measure is not None:
         manifest.update(_measured(module, target, manifest, step, measure))
-    objects = Objects(target)
-    with objects:
+    with Objects(target) as objects:
         with step("emit"):
-            emitted = emit_module(module, target, manifest, objects.add)
+            text = emit_module(module, target, manifest, objects.add)
         with step("llvm"):
             code = objects.finish()
     if dump is not None:
-        dump.add_text("llvm.ll", emitted.text)
-        dump.add_text("assembly.s", emit_assembly(emitted.text, target))
+        dump.add_text("llvm.ll", text)
+        dump.add_text("assembly.s", emit_assembly(text, target))
     if options.header is not None:
         write_header(options.header, manifest)
     path = os.fspath(output)
@@ -269,7 +268,7 @@ def compile_module(
         link(code, path, soname=soname, payload=payload(module), linker=options.linker, finished=keep)
     module.body.dissolve()
     notes = cache.notes if cache is not None else []
-    return Compiled(path, manifest, context.remarks, step.seconds, emitted.text, notes=notes)
+    return Compiled(path, manifest, context.remarks, step.seconds, text, notes=notes)
 
 
 def _measured(

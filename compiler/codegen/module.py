@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ...runtime.spec import DType
@@ -33,26 +32,13 @@ from .rt_tables import FunctionRow, TensorRow, VariableRow
 ROLE = "kern.role"
 
 
-@dataclass
-class Emitted:
-    """LLVM text and what the tables say. `text` is the whole library, and so are `parts` together, modules on their
-    own that can be translated side by side."""
-
-    text: str
-    parts: list[str]
-    functions: list[FunctionRow]
-    variables: list[VariableRow]
-
-
 def is_entry(func: FuncOp) -> bool:
     return any(a.get(ROLE) == "error" for a in func.arg_attrs)
 
 
-def emit_module(
-    module: Op, target: Target, manifest: dict[str, Any], ready: Callable[[str], None] | None = None
-) -> Emitted:
-    """The LLVM text of a whole library. `manifest` gains what describes functions and variables. `ready` hears each
-    part as soon as it is there."""
+def emit_module(module: Op, target: Target, manifest: dict[str, Any], ready: Callable[[str], None]) -> str:
+    """The LLVM text of a whole library. `ready` hears each part of it as soon as it is there: modules on their own,
+    to be translated side by side. `manifest` gains what describes functions and variables."""
     native = NativeModule()
     parts = Parts(target, ready)
     rows: list[FunctionRow] = []
@@ -86,7 +72,7 @@ def emit_module(
     manifest["calls"] = list(module.attributes["kern.calls"])
     text = json.dumps(manifest, sort_keys=True, indent=1).encode()
     parts.finish([*declare_pool(native), _manifest_text(text), native.text()])
-    return Emitted(parts.whole(), parts.texts, rows, variables)
+    return parts.whole()
 
 
 def _session_rows(module: Op) -> tuple[int, int]:

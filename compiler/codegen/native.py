@@ -90,7 +90,7 @@ class NativeModule:
         return "\n".join([*self.declared.values(), *self.lines]) + "\n"
 
 
-#: attributes of code that is not hot: LLVM translates it line by line, in a third of the time
+#: attributes of code that is not hot: LLVM translates it line by line, in about half of the time
 COLD = "nounwind noinline optnone"
 
 #: functions of the C library that the code calls

@@ -17,11 +17,10 @@ _NAMES = re.compile(r" %\w+")
 
 
 class Parts:
-    """Kernels in parts of at least LINES lines, in order; what is left over stands in the last part, together with the
-    code around the kernels, which is kept until then."""
+    """Kernels in parts of at least LINES lines, in order, each of which `ready` hears of; what is left over stands in
+    the last part, together with the code around the kernels, which is kept until then."""
 
-    def __init__(self, target: Target, ready: Callable[[str], None] | None = None) -> None:
-        self.texts: list[str] = []
+    def __init__(self, target: Target, ready: Callable[[str], None]) -> None:
         self._triple = f'target triple = "{target.triple}"'
         self._ready = ready
         #: of each kernel how another part declares it
@@ -58,12 +57,9 @@ class Parts:
         body = "\n".join(part.bodies)
         called = dict.fromkeys(n for n in _CALLED.findall(body) if n in self._heads and n not in part.names)
         heads = [self._heads[n] for n in called]
-        text = "\n".join([self._triple, *frame, *part.declared.values(), *heads, body])
+        self._ready("\n".join([self._triple, *frame, *part.declared.values(), *heads, body]))
         self._declared.update(part.declared)
         self._bodies += [*frame, body]
-        self.texts.append(text)
-        if self._ready is not None:
-            self._ready(text)
 
 
 class _Part:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -42,16 +42,17 @@ POINTS = {
 }
 
 Matrix = tuple[tuple[Fraction, ...], ...]
+MatrixT = TypeVar("MatrixT")
 
 
-class Transform(NamedTuple):
+class Transform(NamedTuple, Generic[MatrixT]):
     """F(m, r): `output` is Aᵀ [m, a], `weights` is G [a, r], `input` is Bᵀ [a, a], with a = m + r - 1."""
 
     m: int
     r: int
-    output: Matrix
-    weights: Matrix
-    input: Matrix
+    output: MatrixT
+    weights: MatrixT
+    input: MatrixT
 
     @property
     def size(self) -> int:
@@ -76,7 +77,7 @@ def _times(polynomial: list[Fraction], root: Fraction) -> list[Fraction]:
 
 
 @cache
-def transform(m: int, r: int) -> Transform:
+def transform(m: int, r: int) -> Transform[Matrix]:
     """The matrices of F(m, r)."""
     points = POINTS.get(m + r - 2)
     if points is None:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple, TypeVar
 
 from ...runtime.spec import DType
-from ..cost.winograd import Matrix, transform
+from ..cost.winograd import Matrix, Transform, transform
 from ..ir.core import Value
 from . import dialect_arith as arith
 from .build import LoopBuilder
@@ -79,25 +79,11 @@ def _opposite(a: Row, b: Row) -> bool:
     return any(x == y != 0 for x, y in zip(a, b, strict=True)) and a != b
 
 
-class Factors(NamedTuple):
-    """The matrices of F(m, r), as `cost.winograd.Transform` has them."""
-
-    m: int
-    r: int
-    output: Factor
-    weights: Factor
-    input: Factor
-
-    @property
-    def size(self) -> int:
-        return self.m + self.r - 1
-
-
 @cache
-def factors(m: int, r: int) -> Factors:
+def factors(m: int, r: int) -> Transform[Factor]:
     """The matrices of F(m, r), ready to multiply with."""
     t = transform(m, r)
-    return Factors(m, r, Factor(t.output), Factor(t.weights), Factor(t.input))
+    return Transform(m, r, Factor(t.output), Factor(t.weights), Factor(t.input))
 
 
 class Combiner:

@@ -8,7 +8,6 @@ is there anyway, reading that one costs the same as reading the kept one, and a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from ..ir.core import Block, Op, Value
 from ..ir.passes import Pass, PassContext
@@ -33,7 +32,6 @@ LEAST = 32768
 DEEPEST = 4
 
 
-@dataclass(frozen=True)
 class Recompute(Pass):
     """Computes cheap values again from what is there anyway, in front of pointwise ops and reductions that need them
     behind other kernels; values that nothing else needs by then are not kept."""
