@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from netwright.compiler.autodiff.reverse import gradients
 from netwright.compiler.cost import winograd as cost
 from netwright.compiler.ir.core import Block, Builder, Op, Region, Value
 from netwright.compiler.ir.dims import Dim, Sym
@@ -19,7 +18,7 @@ from netwright.compiler.ops.activation import Exp, Relu
 from netwright.compiler.ops.base import tensor as type_of
 from netwright.compiler.ops.control import If, Yield
 from netwright.compiler.ops.conv import Conv2D, Conv3D, ConvTranspose
-from netwright.compiler.ops.elementwise import Add, Equal, Mul, NotEqual, Select
+from netwright.compiler.ops.elementwise import Add, Equal, NotEqual, Select
 from netwright.compiler.ops.matmul import MatMul
 from netwright.compiler.ops.pool import AvgPool2D, AvgPool3D, MaxPool2D, MaxPool3D
 from netwright.compiler.ops.reduce import ReduceMax, ReduceSum
@@ -382,34 +381,3 @@ def random_net(seed: int) -> Op:
 def test_random_networks(seed: int, tmp_path: Path) -> None:
     target = "native" if seed % 4 else "x86-64"
     check(random_net(seed), tmp_path, ({"n": 1}, {"n": 3}), tolerance=1e-4, target=target)
-
-
-def step_of(window: dict[str, Any], strides: int, sizes: tuple[int, int]) -> Callable[..., tuple[Value, ...]]:
-    """Two convolutions, each with a pool behind it, and the gradients of the image and both filters."""
-
-    def build(b: Builder, x: Value, w: Value, u: Value) -> tuple[Value, ...]:
-        def layer(v: Value, f: Value, strides: int) -> Value:
-            v = b(Relu, b(Conv2D, v, f, strides=(strides, strides), padding="SAME"))
-            return b(MaxPool2D, v, pads=(0, 0, 0, 0), **window)
-
-        y = layer(layer(x, w, 1), u, strides)
-        return (y, *gradients(b, [b(ReduceSum, b(Mul, y, y), axes=(0, 1, 2, 3))], [x, w, u]))
-
-    return lambda: graph(build, [tensor(3, *sizes, 5), tensor(3, 3, 5, 16), tensor(5, 5, 16, 24)])
-
-
-POOLED = {"kernel": (2, 2), "strides": (2, 2)}
-LAPPED = {"kernel": (3, 3), "strides": (2, 2), "padding": "SAME"}
-
-
-@pytest.mark.parametrize("sizes", [(16, 16), (21, 14)])
-@pytest.mark.parametrize("window", [POOLED, LAPPED], ids=["apart", "lapped"])
-@pytest.mark.parametrize("strides", [1, 2])
-def test_training_reads_pooled_images_where_they_lie(
-    strides: int, window: dict[str, Any], sizes: tuple[int, int], tmp_path: Path
-) -> None:
-    """The second convolution wants a border around the first pool's result, which the pool's gradient, the mask of its
-    activation, and the filter's gradient read as well."""
-    found = calls(check(step_of(window, strides, sizes)(), tmp_path, [{}], tolerance=1e-4))
-    if strides == 1:
-        assert found["border"] == 4, "the image, twice, and the gradient of each convolution's result"
